@@ -1,0 +1,98 @@
+//! The document around every page, and the table of pages.
+
+use std::sync::Arc;
+
+use domain::catalog::Catalog;
+use leptos::config::LeptosOptions;
+use leptos::prelude::*;
+use leptos_meta::{MetaTags, Title, provide_meta_context};
+use leptos_router::components::{Route, Router, Routes};
+use leptos_router::path;
+
+use crate::components::layout::Layout;
+use crate::error::{AppError, Code};
+use crate::pages::billing::BillingPage;
+use crate::pages::checkout::CheckoutPage;
+use crate::pages::checkout_canceled::CheckoutCanceledPage;
+use crate::pages::checkout_success::CheckoutSuccessPage;
+use crate::pages::contact_sales::ContactSalesPage;
+use crate::pages::dashboard::DashboardPage;
+use crate::pages::failure::{FailurePage, NotFoundPage};
+use crate::pages::home::HomePage;
+use crate::pages::pricing::PricingPage;
+use crate::visitor::Visitor;
+
+/// The answer that a page is rendered into. The server provides it.
+#[derive(Clone)]
+pub struct Answer(pub Arc<dyn Fn(Code) + Send + Sync>);
+
+impl Answer {
+    /// Sets the status, before the first byte is sent.
+    pub fn set_status(&self, code: Code) {
+        (self.0)(code);
+    }
+}
+
+/// What failed before a page could be chosen, if something did.
+#[derive(Clone, Debug, Default)]
+pub struct Failure(pub Option<AppError>);
+
+/// The document: head, theme and body.
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    let theme = expect_context::<Visitor>().theme;
+    let styles = format!("/pkg/{}.css", options.output_name);
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme=theme.as_str()>
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <link rel="stylesheet" href=styles />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <HydrationScripts options islands=true />
+                <MetaTags />
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// Every page by its address.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    let product = expect_context::<Arc<Catalog>>().name.clone();
+    let failure = use_context::<Failure>().and_then(|failure| failure.0);
+    view! {
+        <Title formatter=move |title: String| {
+            if title.is_empty() { product.clone() } else { format!("{title} · {product}") }
+        } />
+        <Layout>
+            {match failure {
+                Some(error) => view! { <FailurePage error /> }.into_any(),
+                None => view! { <Pages /> }.into_any(),
+            }}
+        </Layout>
+    }
+}
+
+#[component]
+fn Pages() -> impl IntoView {
+    view! {
+        <Router>
+            <Routes fallback=NotFoundPage>
+                <Route path=path!("/") view=HomePage />
+                <Route path=path!("/pricing") view=PricingPage />
+                <Route path=path!("/checkout/:plan") view=CheckoutPage />
+                <Route path=path!("/billing/success") view=CheckoutSuccessPage />
+                <Route path=path!("/billing/cancel") view=CheckoutCanceledPage />
+                <Route path=path!("/contact-sales") view=ContactSalesPage />
+                <Route path=path!("/dashboard") view=DashboardPage />
+                <Route path=path!("/settings/billing") view=BillingPage />
+            </Routes>
+        </Router>
+    }
+}

@@ -1,0 +1,11 @@
+//! Shared and dumb: they are given what they show, and know nothing of the server.
+
+pub mod activating;
+pub mod icons;
+pub mod layout;
+pub mod notice;
+pub mod order_summary;
+pub mod period;
+pub mod plan_card;
+pub mod plan_table;
+pub mod user_menu;

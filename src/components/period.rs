@@ -1,0 +1,110 @@
+//! The switch between monthly and yearly, and the prices that follow it.
+//!
+//! Without scripts the switch is two radio buttons of a form: whatever the form submits next (another view of the
+//! page, or a checkout) carries the period in its URL. With scripts the prices follow at once.
+
+#![expect(missing_docs, reason = "the island macro makes a struct for the properties, without docs")]
+
+use domain::plan::Period;
+use leptos::prelude::*;
+
+/// Gives the period to the prices inside it.
+#[island]
+pub fn PeriodSwitch(
+    /// The period in the URL.
+    initial: Period,
+    /// The largest saving of a year, in percent.
+    saving: Option<u32>,
+    /// What follows the switch.
+    children: Children,
+) -> impl IntoView {
+    let period = RwSignal::new(initial);
+    provide_context(period.read_only());
+    let group = NodeRef::<leptos::html::Fieldset>::new();
+    // Somebody may have switched before the script was there.
+    Effect::new(move || {
+        if let Some(group) = group.get()
+            && let Ok(Some(checked)) = group.query_selector("input:checked")
+        {
+            choose(&checked, period);
+        }
+    });
+    let on_change = move |event: leptos::ev::Event| {
+        choose(&event_target::<leptos::web_sys::Element>(&event), period);
+        keep_in_url(period.get_untracked());
+    };
+    let option = move |choice: Period, test_id: Option<&'static str>| {
+        let words = match choice {
+            Period::Monthly => "Monthly",
+            Period::Yearly => "Yearly",
+        };
+        let saved = (choice == Period::Yearly).then_some(saving).flatten();
+        view! {
+            <label class="segment" data-testid=test_id>
+                <input type="radio" name="period" value=choice.as_str() checked=choice == initial />
+                <span>{words}</span>
+                {saved.map(|percent| view! { <span class="saving">{format!("Save {percent}%")}</span> })}
+            </label>
+        }
+    };
+    view! {
+        <fieldset class="segments" node_ref=group on:change=on_change>
+            <legend class="visually-hidden">"Billing period"</legend>
+            {option(Period::Monthly, None)}
+            {option(Period::Yearly, Some("billing-toggle"))}
+        </fieldset>
+        {children()}
+    }
+}
+
+fn choose(input: &leptos::web_sys::Element, period: RwSignal<Period>) {
+    if let Some(chosen) = input.get_attribute("value").as_deref().and_then(Period::parse) {
+        period.set(chosen);
+    }
+}
+
+/// Keeps the period when the page is reloaded or shared.
+fn keep_in_url(period: Period) {
+    let url = format!("?period={}", period.as_str());
+    if let Ok(history) = window().history() {
+        // A browser may refuse this in a sandboxed frame; the page works all the same.
+        drop(history.replace_state_with_url(&leptos::wasm_bindgen::JsValue::NULL, "", Some(&url)));
+    }
+}
+
+/// A price for each period, as text.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct PriceText {
+    /// The large figure.
+    pub figure: String,
+    /// What it is for: `per seat / month`.
+    pub unit: String,
+    /// The line below: how it is billed.
+    pub note: String,
+}
+
+/// A price that follows the switch.
+#[island]
+pub fn Price(
+    /// The plan, to find the figure by.
+    plan: String,
+    /// The price of a month.
+    monthly: PriceText,
+    /// The price of a year.
+    yearly: PriceText,
+    /// The period in the URL, where no switch is around.
+    initial: Period,
+) -> impl IntoView {
+    let period = use_context::<ReadSignal<Period>>();
+    let now = Memo::new(move |_| match period.map_or(initial, |period| period.get()) {
+        Period::Monthly => monthly.clone(),
+        Period::Yearly => yearly.clone(),
+    });
+    view! {
+        <p class="price">
+            <span class="price-figure" data-testid=format!("price-{plan}")>{move || now.get().figure}</span>
+            <span class="price-unit">{move || now.get().unit}</span>
+        </p>
+        <p class="price-note">{move || now.get().note}</p>
+    }
+}

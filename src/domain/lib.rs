@@ -1,0 +1,15 @@
+//! The rules of billing, and nothing else: no clock (`now` is passed in), no I/O, no database, no HTTP, no Stripe types.
+//!
+//! The crate is compiled into the server and into the browser alike, so the rule that disables a button is the rule
+//! that refuses the request. It must never depend on anything that only one of the two has.
+
+pub mod catalog;
+pub mod entitlement;
+pub mod money;
+pub mod organization;
+pub mod plan;
+pub mod subscription;
+pub mod time;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! Our mirror of a Stripe subscription: the facts that decide access, in our own types.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::organization::{OrganizationId, UserId};
+use crate::time::Timestamp;
+
+/// Where a subscription stands, in Stripe's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The first payment is still open.
+    Incomplete,
+    /// The first payment was never made. Terminal.
+    IncompleteExpired,
+    /// In the trial.
+    Trialing,
+    /// Paid.
+    Active,
+    /// A renewal's payment failed and Stripe is still trying.
+    PastDue,
+    /// Ended. Terminal.
+    Canceled,
+    /// Stripe has stopped trying, invoices stay open.
+    Unpaid,
+    /// The trial ended without a payment method, or somebody paused it.
+    Paused,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 8] = [
+        Self::Incomplete,
+        Self::IncompleteExpired,
+        Self::Trialing,
+        Self::Active,
+        Self::PastDue,
+        Self::Canceled,
+        Self::Unpaid,
+        Self::Paused,
+    ];
+
+    /// Stripe's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Incomplete => "incomplete",
+            Self::IncompleteExpired => "incomplete_expired",
+            Self::Trialing => "trialing",
+            Self::Active => "active",
+            Self::PastDue => "past_due",
+            Self::Canceled => "canceled",
+            Self::Unpaid => "unpaid",
+            Self::Paused => "paused",
+        }
+    }
+
+    /// Reads Stripe's word; `None` for one that we do not know, which the caller must treat as no access.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+
+    /// Whether Stripe will never change this subscription again.
+    pub fn is_terminal(self) -> bool {
+        match self {
+            Self::IncompleteExpired | Self::Canceled => true,
+            Self::Incomplete | Self::Trialing | Self::Active | Self::PastDue | Self::Unpaid | Self::Paused => false,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A subscription as Stripe last told us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subscription {
+    /// Stripe's id, `sub_…`.
+    pub id: String,
+    /// Stripe's customer id, `cus_…`.
+    pub customer: String,
+    /// Whose it is, from the metadata that we set at checkout; `None` for one made elsewhere.
+    pub organization: Option<OrganizationId>,
+    /// Who bought it, from the same metadata: a person has one trial, ever.
+    pub buyer: Option<UserId>,
+    /// Where it stands.
+    pub status: Status,
+    /// The Stripe price of its first item.
+    pub price: String,
+    /// How many of it: seats.
+    pub quantity: u32,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Start of the paid period. Since API 2025-03-31 the dates live on the items.
+    pub period_start: Timestamp,
+    /// End of the paid period.
+    pub period_end: Timestamp,
+    /// One of Stripe's two ways to schedule an end.
+    pub cancel_at_period_end: bool,
+    /// The other way: a date, which is how the customer portal does it.
+    pub cancel_at: Option<Timestamp>,
+    /// When the cancellation was asked for.
+    pub canceled_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// When the trial began, if there was one.
+    pub trial_start: Option<Timestamp>,
+    /// When the trial ends or ended.
+    pub trial_end: Option<Timestamp>,
+    /// When a payment first failed; our own note. It is kept while the status stays `past_due`, and afterwards where
+    /// the subscription ends or stops for want of that payment, so that the end is not taken for a paid one.
+    pub past_due_at: Option<Timestamp>,
+    /// Whether real money is behind it.
+    pub livemode: bool,
+}
+
+impl Subscription {
+    /// When it will end, if an end is scheduled in either of Stripe's two ways.
+    pub fn scheduled_end(&self) -> Option<Timestamp> {
+        if self.status.is_terminal() {
+            return None;
+        }
+        self.cancel_at.or_else(|| self.cancel_at_period_end.then_some(self.period_end))
+    }
+
+    /// Carries our own note of the first failed payment over from what was stored, or makes it, or clears it.
+    ///
+    /// A note that `self` already has is believed where nothing is stored: Stripe's reason of a cancellation can say
+    /// that a payment failed although the news of the failure itself never arrived.
+    #[must_use]
+    pub fn with_past_due_since(self, stored: Option<&Self>, now: Timestamp) -> Self {
+        let noted = stored.and_then(|stored| stored.past_due_at).or(self.past_due_at);
+        let past_due_at = match self.status {
+            Status::PastDue => noted.or(Some(now)),
+            Status::Unpaid | Status::Canceled => noted,
+            Status::Incomplete | Status::IncompleteExpired | Status::Trialing | Status::Active | Status::Paused => None,
+        };
+        Self { past_due_at, ..self }
+    }
+}

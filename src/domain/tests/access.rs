@@ -1,0 +1,116 @@
+//! The access policy, status by status.
+
+use super::{DAY, plan_id, subscription};
+use crate::entitlement::{Access, Policy, Reason};
+use crate::subscription::{Status, Subscription};
+use crate::time::{Seconds, Timestamp};
+
+fn policy() -> Policy {
+    Policy { free: plan_id("free"), past_due_grace: Seconds::days(7) }
+}
+
+fn access(subscription: &Subscription, now: i64) -> Access {
+    policy().access(Some(subscription), Some(&plan_id("pro")), Timestamp(now))
+}
+
+fn answer(tier: &str, reason: Reason, review_at: Option<i64>) -> Access {
+    Access { tier: plan_id(tier), reason, review_at: review_at.map(Timestamp) }
+}
+
+#[test]
+fn every_status_has_its_tier_and_reason() {
+    let table = [
+        (Status::Incomplete, answer("free", Reason::NotPaid, None)),
+        (Status::IncompleteExpired, answer("free", Reason::NotPaid, None)),
+        (Status::Trialing, answer("pro", Reason::Trial, None)),
+        (Status::Active, answer("pro", Reason::Paid, None)),
+        (Status::PastDue, answer("pro", Reason::Grace, Some(7 * DAY))),
+        (Status::Canceled, answer("pro", Reason::PaidUntilEnd, Some(30 * DAY))),
+        (Status::Unpaid, answer("free", Reason::NotPaid, None)),
+        (Status::Paused, answer("free", Reason::Paused, None)),
+    ];
+    assert_eq!(table.each_ref().map(|(status, _)| *status), Status::ALL);
+    for (status, expected) in table {
+        assert_eq!(access(&subscription(status), DAY), expected, "{status}");
+    }
+}
+
+#[test]
+fn without_a_subscription_one_is_on_free() {
+    let none = policy().access(None, None, Timestamp(0));
+    assert_eq!(none, answer("free", Reason::NoSubscription, None));
+    assert_eq!(policy().access(None, Some(&plan_id("pro")), Timestamp(0)), none, "a plan alone is nobody's");
+}
+
+#[test]
+fn a_price_outside_the_catalogue_unlocks_nothing() {
+    for status in Status::ALL {
+        let unknown = policy().access(Some(&subscription(status)), None, Timestamp(0));
+        assert_eq!(unknown, answer("free", Reason::UnknownPrice, None), "{status}");
+    }
+}
+
+#[test]
+fn grace_runs_from_the_first_failure() {
+    let failed = Subscription { past_due_at: Some(Timestamp(2 * DAY)), ..subscription(Status::PastDue) };
+    assert_eq!(access(&failed, 2 * DAY), answer("pro", Reason::Grace, Some(9 * DAY)));
+    assert_eq!(access(&failed, 9 * DAY - 1), answer("pro", Reason::Grace, Some(9 * DAY)));
+    assert_eq!(access(&failed, 9 * DAY), answer("free", Reason::GraceOver, None));
+}
+
+#[test]
+fn grace_without_a_note_runs_from_the_unpaid_period_and_ends() {
+    let failed = subscription(Status::PastDue);
+    assert_eq!(access(&failed, 7 * DAY - 1), answer("pro", Reason::Grace, Some(7 * DAY)));
+    assert_eq!(access(&failed, 7 * DAY), answer("free", Reason::GraceOver, None));
+}
+
+#[test]
+fn no_grace_is_possible() {
+    let strict = Policy { past_due_grace: Seconds(0), ..policy() };
+    let failed = Subscription { past_due_at: Some(Timestamp(DAY)), ..subscription(Status::PastDue) };
+    let access = strict.access(Some(&failed), Some(&plan_id("pro")), Timestamp(DAY));
+    assert_eq!(access, answer("free", Reason::GraceOver, None));
+}
+
+#[test]
+fn a_canceled_plan_lasts_as_long_as_it_was_paid_for() {
+    let canceled = Subscription { ended_at: Some(Timestamp(DAY)), ..subscription(Status::Canceled) };
+    assert_eq!(access(&canceled, 30 * DAY - 1), answer("pro", Reason::PaidUntilEnd, Some(30 * DAY)));
+    assert_eq!(access(&canceled, 30 * DAY), answer("free", Reason::Ended, None));
+}
+
+#[test]
+fn a_trial_that_is_canceled_was_never_paid_for() {
+    let trial_end = Some(Timestamp(14 * DAY));
+    let in_trial = Subscription { trial_end, ended_at: Some(Timestamp(3 * DAY)), ..subscription(Status::Canceled) };
+    assert_eq!(access(&in_trial, 3 * DAY), answer("free", Reason::Ended, None));
+    let with_it = Subscription { ended_at: trial_end, ..in_trial.clone() };
+    assert_eq!(access(&with_it, 14 * DAY), answer("free", Reason::Ended, None));
+    let later = Subscription { ended_at: Some(Timestamp(20 * DAY)), ..in_trial };
+    assert_eq!(access(&later, 20 * DAY), answer("pro", Reason::PaidUntilEnd, Some(30 * DAY)));
+}
+
+#[test]
+fn an_end_for_want_of_payment_was_not_paid_for() {
+    let stored = Subscription { past_due_at: Some(Timestamp(0)), ..subscription(Status::PastDue) };
+    let canceled = Subscription { ended_at: Some(Timestamp(14 * DAY)), ..subscription(Status::Canceled) };
+    let canceled = canceled.with_past_due_since(Some(&stored), Timestamp(14 * DAY));
+    assert_eq!(access(&canceled, 14 * DAY), answer("free", Reason::Ended, None));
+}
+
+#[test]
+fn a_scheduled_end_changes_nothing_until_it_comes() {
+    for status in [Status::Trialing, Status::Active] {
+        let scheduled = Subscription { cancel_at_period_end: true, ..subscription(status) };
+        assert_eq!(access(&scheduled, 29 * DAY), access(&subscription(status), 29 * DAY), "{status}");
+    }
+}
+
+#[test]
+fn each_reason_has_its_own_word() {
+    for reason in Reason::ALL {
+        assert_eq!(Reason::parse(reason.as_str()), Some(reason));
+    }
+    assert_eq!(Reason::parse("paidUntilEnd"), None, "the database has other words than the API");
+}

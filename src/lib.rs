@@ -1,0 +1,18 @@
+#![doc = include_str!("README.md")]
+
+pub mod app;
+pub mod components;
+pub mod error;
+pub mod pages;
+pub mod visitor;
+
+#[cfg(feature = "ssr")]
+pub mod server;
+
+/// The browser's entry: wakes the islands of the page.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_islands();
+}

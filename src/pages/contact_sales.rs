@@ -1,0 +1,33 @@
+//! How to reach the people who sell what is not bought on the spot.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use super::catalog;
+
+/// Whom to write to, and about what.
+#[component]
+pub fn ContactSalesPage() -> impl IntoView {
+    let catalog = catalog();
+    let plans = catalog
+        .plans
+        .iter()
+        .filter(|plan| plan.contact_sales)
+        .map(|plan| view! { <li><strong>{plan.name.clone()}</strong>": "{plan.summary.clone()}</li> })
+        .collect_view();
+    let address = catalog.sales_email.clone();
+    view! {
+        <Title text="Contact sales" />
+        <section class="narrow stack">
+            <h1>"Talk to sales"</h1>
+            <p class="lead">"Tell us how many people will use "{catalog.name.clone()}" and what you need; you will hear from a person within one working day."</p>
+            <ul>{plans}</ul>
+            {address.map(|address| view! {
+                <p>
+                    <a class="button button-primary" href=format!("mailto:{address}?subject={}", "Plans%20and%20pricing")>{format!("Write to {address}")}</a>
+                </p>
+            })}
+            <p><a href="/pricing">"Back to all plans"</a></p>
+        </section>
+    }
+}

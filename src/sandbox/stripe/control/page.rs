@@ -1,0 +1,166 @@
+//! The control page: what this sandbox is, what it holds, what it sent, and the few switches.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::Value;
+
+use crate::calendar;
+use crate::json::Json;
+use crate::page::{escape, render};
+use crate::store::Data;
+use crate::stripe::{Stripe, events};
+
+const SHOWN: usize = 25;
+
+const KINDS: &[(&str, &str)] = &[
+    ("Customers", "customer"),
+    ("Subscriptions", "subscription"),
+    ("Invoices", "invoice"),
+    ("Checkouts", "checkout.session"),
+    ("Products", "product"),
+    ("Prices", "price"),
+    ("Promotion codes", "promotion_code"),
+    ("Events", "event"),
+];
+
+/// Shows the page.
+pub(crate) async fn show(State(stripe): State<Arc<Stripe>>) -> Response {
+    let body = stripe.store.read(|data| {
+        format!(
+            "<main><p><span class=\"test-mode\">SANDBOX</span></p><h1>Local Stripe</h1>\
+             <p>This server answers Stripe’s API at <code>{}</code> with the key <code>{}</code>. \
+             It holds one test account on this machine; nothing is charged and nothing leaves it.</p>\
+             <h2>What it holds</h2>{}{}{}{}{}</main>",
+            escape(stripe.base_url()),
+            stripe.secret_key(),
+            counts(data),
+            switches(data),
+            subscriptions(data),
+            recent(data),
+            endpoints(data)
+        )
+    });
+    render(StatusCode::OK, "Local Stripe", "wide-page", &body)
+}
+
+fn counts(data: &Data) -> String {
+    let items: String =
+        KINDS.iter().map(|(name, kind)| format!("<li><b class=\"num\">{}</b>{name}</li>", data.count(kind))).collect();
+    format!("<ul class=\"counts\">{items}</ul>")
+}
+
+fn switches(data: &Data) -> String {
+    let mode = events::mode(data);
+    let options: String = [("deliver", "Deliver"), ("hold", "Hold back"), ("drop", "Drop")]
+        .iter()
+        .map(|(value, label)| {
+            let selected = if *value == mode { " selected" } else { "" };
+            format!("<option value=\"{value}\"{selected}>{label}</option>")
+        })
+        .collect();
+    let steps: String = [("3600", "1 hour"), ("86400", "1 day"), ("604800", "7 days"), ("2678400", "31 days")]
+        .iter()
+        .map(|(seconds, label)| format!("<option value=\"{seconds}\">{label}</option>"))
+        .collect();
+    format!(
+        "<h2>Webhooks and time</h2><div class=\"pair\">\
+         <form class=\"inline\" method=\"post\" action=\"/sandbox/page/mode\"><div class=\"field\"><label for=\"mode\">New events</label>\
+         <select id=\"mode\" name=\"mode\">{options}</select></div><button class=\"plain\">Set</button></form>\
+         <form class=\"inline\" method=\"post\" action=\"/sandbox/page/clock\"><div class=\"field\"><label for=\"advance\">Move the clock by</label>\
+         <select id=\"advance\" name=\"advance_seconds\">{steps}</select></div><button class=\"plain\">Move</button></form></div>\
+         <p class=\"muted small\">It is {} here. {} deliveries are waiting.</p>",
+        calendar::moment(data.now()),
+        data.count(events::OUTBOX)
+    )
+}
+
+fn table(title: &str, id: &str, columns: &[&str], rows: &str) -> String {
+    if rows.is_empty() {
+        return format!("<h2 id=\"{id}\">{title}</h2><p class=\"muted\">None yet.</p>");
+    }
+    let head: String = columns.iter().map(|column| format!("<th scope=\"col\">{column}</th>")).collect();
+    format!(
+        "<h2 id=\"{id}\">{title}</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-labelledby=\"{id}\">\
+         <table class=\"grid\"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+}
+
+fn subscriptions(data: &Data) -> String {
+    let rows: String = data
+        .newest("subscription")
+        .take(SHOWN)
+        .map(|it| {
+            let customer = data.get("customer", it.text("customer"));
+            format!(
+                "<tr><td><code>{}</code></td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                escape(it.text("id")),
+                escape(customer.map_or("", |it| it.text("email"))),
+                badge(it.text("status")),
+                calendar::date(it.int("created"))
+            )
+        })
+        .collect();
+    table("Subscriptions", "subscriptions", &["Id", "Customer", "Status", "Created"], &rows)
+}
+
+fn recent(data: &Data) -> String {
+    let rows: String = data
+        .newest("event")
+        .take(SHOWN)
+        .map(|event| {
+            let id = escape(event.text("id"));
+            format!(
+                "<tr><td>{}</td><td>{}</td><td>{}</td><td><form class=\"row\" method=\"post\" action=\"/sandbox/page/redeliver\">\
+                 <input type=\"hidden\" name=\"event\" value=\"{id}\"><button class=\"plain small\">Resend <span class=\"mono\">{id}</span></button></form></td></tr>",
+                calendar::moment(event.int("created")),
+                escape(event.text("type")),
+                delivery(data, event)
+            )
+        })
+        .collect();
+    table("Events", "events", &["When", "Type", "Delivery", "Again"], &rows)
+}
+
+fn delivery(data: &Data, event: &Value) -> String {
+    let states: String = data
+        .newest("webhook_endpoint")
+        .filter_map(|endpoint| {
+            let id = events::delivery_id(event.text("id"), endpoint.text("id"));
+            let delivery = data.get(events::OUTBOX, &id).or_else(|| data.get(events::DELIVERED, &id))?;
+            let tries = match delivery.int("attempts") {
+                0 | 1 => String::new(),
+                many => format!(" ({many} tries)"),
+            };
+            Some(format!("{}{tries} ", badge(delivery.text("state"))))
+        })
+        .collect();
+    if states.is_empty() { "<span class=\"muted\">no endpoint</span>".to_owned() } else { states }
+}
+
+fn badge(state: &str) -> String {
+    let class = match state {
+        "active" | "trialing" | "delivered" | "enabled" => "good",
+        "past_due" | "unpaid" | "failed" | "incomplete" => "bad",
+        "pending" | "dropped" => "note",
+        _ => "",
+    };
+    format!("<span class=\"badge {class}\">{}</span>", escape(state))
+}
+
+fn endpoints(data: &Data) -> String {
+    let rows: String = data
+        .newest("webhook_endpoint")
+        .map(|it| {
+            format!(
+                "<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
+                escape(it.text("url")),
+                badge(it.text("status")),
+                it.list("enabled_events").len()
+            )
+        })
+        .collect();
+    table("Webhook endpoints", "endpoints", &["URL", "Status", "Subscriptions"], &rows)
+}

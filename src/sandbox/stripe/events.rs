@@ -1,0 +1,155 @@
+//! Events: what happened, frozen as it was, and one delivery to each endpoint that listens.
+//!
+//! Writing the event and queueing its deliveries are part of the transaction that caused it.
+//! Sending is the business of `delivery`.
+
+use serde_json::{Value, json};
+
+use super::account::{API_VERSION, Account};
+use super::error::ApiError;
+use super::list;
+use super::routes::{Call, Route, get};
+use crate::ids;
+use crate::json::Json;
+use crate::store::Data;
+
+/// Deliveries that are still to be made, keyed by event and endpoint.
+pub(crate) const OUTBOX: &str = "_outbox";
+/// Deliveries that were accepted, given up or dropped.
+pub(crate) const DELIVERED: &str = "_delivery";
+/// The delivery mode (`deliver`, `hold`, `drop`).
+pub(crate) const MODE: &str = "_delivery_mode";
+
+/// Stripe keeps events for thirty days.
+const RETENTION: i64 = 30 * 86_400;
+
+pub(crate) const ROUTES: &[Route] = &[
+    get("/v1/events", "@list created:range delivery_success:bool type types[]", all),
+    get("/v1/events/{id}", "", retrieve),
+];
+
+/// Writes an event of `kind` about `object` and queues its deliveries.
+pub(crate) fn emit(account: &mut Account, kind: &str, object: &Value, previous: Option<Value>) {
+    let id = ids::new("evt_");
+    let endpoints = subscribers(account, kind);
+    let mut data = json!({ "object": object });
+    if let Some(previous) = previous {
+        data.set("previous_attributes", previous);
+    }
+    let event = json!({
+        "id": id,
+        "object": "event",
+        "api_version": API_VERSION,
+        "created": account.now(),
+        "data": data,
+        "livemode": false,
+        "pending_webhooks": endpoints.len(),
+        "request": {
+            "id": account.origin().request,
+            "idempotency_key": account.origin().key,
+        },
+        "type": kind,
+    });
+    account.save(&event);
+    let dropped = mode(account.data()) == "drop";
+    for endpoint in endpoints {
+        let mut delivery = delivery(account, &id, &endpoint);
+        if dropped {
+            delivery.set("state", "dropped");
+            account.note(DELIVERED, &delivery_id(&id, &endpoint), delivery);
+        } else {
+            account.note(OUTBOX, &delivery_id(&id, &endpoint), delivery);
+        }
+    }
+}
+
+/// The present delivery mode.
+pub(crate) fn mode(data: &Data) -> &str {
+    data.get(MODE, MODE).map_or("deliver", |mode| mode.text("mode"))
+}
+
+/// Sends an event again to every endpoint that listens, whatever became of it before.
+pub(crate) fn redeliver(account: &mut Account, event: &str) -> Result<usize, ApiError> {
+    let kind = account.path("event", event)?.text("type").to_owned();
+    let endpoints = subscribers(account, &kind);
+    for endpoint in &endpoints {
+        let id = delivery_id(event, endpoint);
+        let fresh = delivery(account, event, endpoint);
+        account.remove(OUTBOX, &id);
+        account.remove(DELIVERED, &id);
+        account.note(OUTBOX, &id, fresh);
+    }
+    Ok(endpoints.len())
+}
+
+fn delivery(account: &Account, event: &str, endpoint: &str) -> Value {
+    json!({
+        "event": event,
+        "endpoint": endpoint,
+        "state": "pending",
+        "attempts": 0,
+        "created": account.now(),
+        "due": account.now(),
+        "log": [],
+    })
+}
+
+/// Key of the delivery of an event to an endpoint.
+pub(crate) fn delivery_id(event: &str, endpoint: &str) -> String {
+    format!("{event}:{endpoint}")
+}
+
+/// Ids of the endpoints that want events of this kind, oldest first.
+pub(crate) fn subscribers(account: &Account, kind: &str) -> Vec<String> {
+    account
+        .data()
+        .oldest("webhook_endpoint")
+        .filter(|(_, endpoint)| endpoint.text("status") == "enabled")
+        .filter(|(_, endpoint)| {
+            endpoint
+                .list("enabled_events")
+                .iter()
+                .filter_map(Value::as_str)
+                .any(|wanted| wanted == "*" || wanted == kind)
+        })
+        .map(|(id, _)| id.to_owned())
+        .collect()
+}
+
+fn retrieve(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
+    account.path("event", call.id())
+}
+
+fn all(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
+    let params = &call.params;
+    if params.list("types").len() > 20 {
+        return Err(ApiError::invalid("You may pass up to 20 event types.").param("types"));
+    }
+    let oldest = account.now() - RETENTION;
+    let delivered = params.get("delivery_success").and_then(Value::as_bool);
+    list::page(account, "event", "/v1/events", params, |event| {
+        event.int("created") >= oldest
+            && wanted(event.text("type"), params)
+            && delivered.is_none_or(|wanted| wanted == succeeded(account, event.text("id")))
+    })
+}
+
+fn wanted(kind: &str, params: &Value) -> bool {
+    let types = params.list("types");
+    let matches =
+        |pattern: &str| pattern == kind || pattern.strip_suffix('*').is_some_and(|start| kind.starts_with(start));
+    params.maybe("type").is_none_or(matches)
+        && (types.is_empty() || types.iter().filter_map(Value::as_str).any(matches))
+}
+
+/// Whether every endpoint that should have heard of the event has accepted it.
+fn succeeded(account: &Account, event: &str) -> bool {
+    account
+        .data()
+        .newest("webhook_endpoint")
+        .filter_map(|endpoint| {
+            let id = delivery_id(event, endpoint.text("id"));
+            account.get(OUTBOX, &id).or(account.get(DELIVERED, &id))
+        })
+        .all(|delivery| delivery.text("state") == "delivered")
+}

@@ -1,0 +1,161 @@
+//! Invoices: listed, read, paid and voided here; built in `build`, shown in `page`.
+
+mod build;
+mod collect;
+mod page;
+mod pdf;
+
+use serde_json::{Value, json};
+
+pub(crate) use build::{Draft, Line, create};
+pub(crate) use collect::{finalize, pay};
+pub(crate) use page::{document, hosted, pay_form};
+
+use super::account::Account;
+use super::error::ApiError;
+use super::routes::{Call, Route, apply_metadata, get, post};
+use super::{list, subscriptions};
+use crate::json::Json;
+
+/// Payments of invoices.
+pub(crate) const PAYMENT: &str = "invoice_payment";
+
+const LIST: &str = "@list collection_method=charge_automatically|send_invoice created:range customer \
+    customer_account due_date:range status=draft|open|paid|uncollectible|void subscription";
+
+pub(crate) const ROUTES: &[Route] = &[
+    get("/v1/invoices", LIST, all),
+    get("/v1/invoices/{id}", "", retrieve),
+    post("/v1/invoices/{id}", "metadata:map description footer auto_advance:bool", update),
+    get("/v1/invoices/{id}/lines", "@list", lines),
+    post(
+        "/v1/invoices/{id}/pay",
+        "forgive:bool mandate off_session:bool paid_out_of_band:bool payment_method source",
+        pay_call,
+    ),
+    post("/v1/invoices/{id}/void", "", void_call),
+    post("/v1/invoices/{id}/mark_uncollectible", "", uncollectible),
+    get("/v1/invoice_payments", "@list created:range invoice status payment:any", payments_call),
+];
+
+/// Subscription that an invoice belongs to.
+pub(crate) fn subscription(invoice: &Value) -> Option<&str> {
+    invoice.get("parent")?.get("subscription_details")?.maybe("subscription")
+}
+
+/// The payments of an invoice, as its `payments` property.
+pub(crate) fn payments(account: &Account, invoice: &str) -> Value {
+    let payments: Vec<Value> =
+        account.data().newest(PAYMENT).filter(|payment| payment.text("invoice") == invoice).cloned().collect();
+    list::embedded(&payments, &format!("/v1/invoice_payments?invoice={invoice}"))
+}
+
+/// Voids an open invoice that will never be paid.
+pub(crate) fn void(account: &mut Account, id: &str) {
+    if let Some(mut invoice) = account.get("invoice", id).cloned()
+        && ["open", "draft", "uncollectible"].contains(&invoice.text("status"))
+    {
+        invoice.set("status", "void");
+        invoice.set("next_payment_attempt", Value::Null);
+        transition(&mut invoice, "voided_at", account.now());
+        account.announce(&invoice, "invoice.voided");
+    }
+}
+
+/// Writes down when an invoice changed its status.
+pub(crate) fn transition(invoice: &mut Value, moment: &str, at: i64) {
+    if let Some(transitions) = invoice.get_mut("status_transitions") {
+        transitions.set(moment, at);
+    }
+}
+
+fn retrieve(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
+    account.path("invoice", call.id())
+}
+
+fn update(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
+    let mut invoice = account.path("invoice", call.id())?;
+    apply_metadata(&mut invoice, &call.params);
+    super::routes::apply(&mut invoice, &call.params, &["description", "footer", "auto_advance"]);
+    account.update(&invoice, "invoice.updated");
+    Ok(invoice)
+}
+
+fn all(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
+    let params = &call.params;
+    list::page(account, "invoice", "/v1/invoices", params, |invoice| {
+        ["collection_method", "customer", "status"].iter().all(|field| list::matches(invoice, field, params))
+            && list::in_range(invoice, "due_date", params)
+            && params.maybe("subscription").is_none_or(|wanted| subscription(invoice) == Some(wanted))
+    })
+}
+
+fn lines(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
+    let invoice = account.path("invoice", call.id())?;
+    let lines = invoice.get("lines").cloned().unwrap_or_default();
+    let url = format!("/v1/invoices/{}/lines", call.id());
+    list::of(lines.list("data").iter(), &url, &call.params)
+}
+
+fn pay_call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
+    let invoice = account.path("invoice", call.id())?;
+    match invoice.text("status") {
+        "open" | "uncollectible" => {}
+        "paid" => return Err(ApiError::invalid("Invoice is already paid").code("invoice_already_paid")),
+        status => {
+            return Err(ApiError::invalid(format!("This invoice can no longer be paid: its status is {status}.")));
+        }
+    }
+    if call.params.flag("paid_out_of_band") {
+        return Ok(collect::settle_out_of_band(account, invoice));
+    }
+    let present = call.params.get("off_session").and_then(Value::as_bool) == Some(false);
+    let method = call.params.maybe("payment_method").map(str::to_owned);
+    pay(account, invoice, method, present).map_err(ApiError::keeping_changes)
+}
+
+fn void_call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
+    let invoice = account.path("invoice", call.id())?;
+    if !["open", "uncollectible"].contains(&invoice.text("status")) {
+        return Err(ApiError::invalid("You can only void invoices that are open or uncollectible."));
+    }
+    void(account, call.id());
+    subscriptions::invoice_closed(account, &invoice);
+    account.path("invoice", call.id())
+}
+
+fn uncollectible(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
+    let mut invoice = account.path("invoice", call.id())?;
+    if invoice.text("status") != "open" {
+        return Err(ApiError::invalid("You can only mark open invoices as uncollectible."));
+    }
+    invoice.set("status", "uncollectible");
+    transition(&mut invoice, "marked_uncollectible_at", account.now());
+    account.announce(&invoice, "invoice.marked_uncollectible");
+    Ok(invoice)
+}
+
+fn payments_call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
+    list::page(account, PAYMENT, "/v1/invoice_payments", &call.params, |payment| {
+        list::matches(payment, "invoice", &call.params) && list::matches(payment, "status", &call.params)
+    })
+}
+
+/// A payment of an invoice by an intent.
+fn payment_object(account: &Account, invoice: &Value, intent: &str, paid: bool) -> Value {
+    let now = account.now();
+    json!({
+        "id": crate::ids::new("inpay_"),
+        "object": PAYMENT,
+        "amount_paid": paid.then(|| invoice.int("amount_due")),
+        "amount_requested": invoice.int("amount_due"),
+        "created": now,
+        "currency": invoice.text("currency"),
+        "invoice": invoice.text("id"),
+        "is_default": true,
+        "livemode": false,
+        "payment": { "payment_intent": intent, "type": "payment_intent" },
+        "status": if paid { "paid" } else { "open" },
+        "status_transitions": { "canceled_at": null, "paid_at": paid.then_some(now) },
+    })
+}

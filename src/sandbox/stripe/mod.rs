@@ -1,0 +1,158 @@
+//! The local Stripe: one stateful account behind Stripe's HTTP API, with hosted pages, signed
+//! webhooks and a control page. It speaks version 2026-09-30.endive.
+//!
+//! A request runs through `api` into one of the handlers that the resources list in `ROUTES`; all of
+//! it happens inside one `account::Account` transaction. Pages call the same resources.
+
+mod account;
+mod api;
+mod cards;
+mod checkout;
+mod control;
+mod coupons;
+mod customers;
+mod delivery;
+mod discounts;
+mod error;
+mod events;
+mod expand;
+mod form;
+mod idempotency;
+mod invoices;
+mod list;
+mod params;
+mod payment_methods;
+mod payments;
+mod portal;
+mod prices;
+mod products;
+mod profile;
+mod promotion_codes;
+mod routes;
+mod seed;
+mod signature;
+mod subscriptions;
+mod timers;
+mod traffic;
+mod webhook_endpoints;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get};
+
+use account::{Account, Origin};
+use error::ApiError;
+use routes::Route;
+
+use crate::config::SeedPrice;
+use crate::page;
+use crate::store::Store;
+
+/// The well-known key of the sandbox account.
+pub(crate) const SECRET_KEY: &str = "sk_test_billhook_sandbox";
+/// The well-known signing secret of the application's endpoint.
+pub(crate) const WEBHOOK_SECRET: &str = "whsec_billhook_sandbox";
+/// Id of the application's webhook endpoint.
+const APPLICATION: &str = "we_application";
+
+/// The endpoints of all resources.
+fn resources() -> [&'static [Route]; 16] {
+    [
+        profile::ROUTES,
+        products::ROUTES,
+        prices::ROUTES,
+        customers::ROUTES,
+        payment_methods::ROUTES,
+        payments::ROUTES,
+        coupons::ROUTES,
+        promotion_codes::ROUTES,
+        checkout::ROUTES,
+        subscriptions::ROUTES,
+        subscriptions::ITEM_ROUTES,
+        invoices::ROUTES,
+        portal::ROUTES,
+        portal::CONFIGURATION_ROUTES,
+        events::ROUTES,
+        webhook_endpoints::ROUTES,
+    ]
+}
+
+/// The running Stripe.
+pub(crate) struct Stripe {
+    store: Arc<Store>,
+    base_url: String,
+    traffic: traffic::Traffic,
+    in_flight: idempotency::InFlight,
+}
+
+impl Stripe {
+    /// A Stripe over `store` whose pages live at `base_url`.
+    pub(crate) fn new(store: Arc<Store>, base_url: String) -> Self {
+        Self { store, base_url, traffic: traffic::Traffic::default(), in_flight: idempotency::InFlight::default() }
+    }
+
+    /// Brings the account to what the configuration says.
+    pub(crate) fn seed(&self, prices: &[SeedPrice]) -> Result<(), crate::Error> {
+        self.quietly(|account| seed::apply(account, prices))
+    }
+
+    /// Makes `url` the address of the application's webhook endpoint.
+    pub(crate) fn set_webhook_url(&self, url: &str) -> Result<(), crate::Error> {
+        self.quietly(|account| {
+            webhook_endpoints::upsert(account, APPLICATION, url, WEBHOOK_SECRET);
+        })
+    }
+
+    /// The key that the API accepts.
+    pub(crate) fn secret_key(&self) -> &'static str {
+        SECRET_KEY
+    }
+
+    /// Root of the server.
+    pub(crate) fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The sandbox clock.
+    pub(crate) fn now(&self) -> i64 {
+        self.store.read(crate::store::Data::now)
+    }
+
+    fn quietly(&self, work: impl FnOnce(&mut Account)) -> Result<(), crate::Error> {
+        let mut account = Account::new(self.store.begin(), Origin::default(), &self.base_url);
+        work(&mut account);
+        account.commit()
+    }
+
+    /// Runs `work` in one transaction; an error undoes it unless the error says otherwise.
+    fn run<T>(&self, origin: Origin, work: impl FnOnce(&mut Account) -> Result<T, ApiError>) -> Result<T, ApiError> {
+        let mut account = Account::new(self.store.begin(), origin, &self.base_url);
+        let outcome = work(&mut account);
+        match &outcome {
+            Err(error) if !error.keeps_changes() => {}
+            _ => account.commit()?,
+        }
+        outcome
+    }
+
+    /// Sends webhooks until the task is dropped.
+    pub(crate) async fn deliver(self: Arc<Self>, client: reqwest::Client) {
+        delivery::work(self, client).await;
+    }
+
+    /// Everything this server answers.
+    pub(crate) fn router(self: Arc<Self>) -> Router {
+        Router::new()
+            .route("/", get(control::page::show))
+            .route(page::STYLE_PATH, get(page::style))
+            .merge(control::router())
+            .merge(checkout::router())
+            .merge(portal::router())
+            .route("/i/{invoice}", get(invoices::hosted).post(invoices::pay_form))
+            .route("/i/{invoice}/pdf", get(invoices::document))
+            .route("/v1/{*path}", any(api::handle))
+            .fallback(api::handle)
+            .with_state(self)
+    }
+}

@@ -1,0 +1,90 @@
+//! Ending subscriptions: at once, at the period's end by flag, or at a date.
+
+use serde_json::Value;
+
+use super::{has_ended, object};
+use crate::json::Json;
+use crate::stripe::account::Account;
+use crate::stripe::error::ApiError;
+use crate::stripe::invoices;
+use crate::stripe::routes::Call;
+
+pub(super) const PARAMS: &str = "cancellation_details{comment \
+    feedback?=customer_service|low_quality|missing_features|other|switched_service|too_complex|too_expensive|unused \
+    feedback_option} invoice_now:bool prorate:bool";
+
+pub(super) fn call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
+    let mut subscription = account.path("subscription", call.id())?;
+    if has_ended(&subscription) {
+        return Err(ApiError::no_such("subscription", call.id(), "id"));
+    }
+    details(&mut subscription, &call.params);
+    Ok(cancel_now(account, subscription, "cancellation_requested"))
+}
+
+/// Takes over comment and feedback.
+pub(super) fn details(subscription: &mut Value, params: &Value) {
+    if let (Some(details), Some(given)) =
+        (subscription.get_mut("cancellation_details"), params.get("cancellation_details"))
+    {
+        crate::json::merge(details, given.clone());
+    }
+}
+
+fn reason(subscription: &mut Value, reason: impl Into<Value>) {
+    if let Some(details) = subscription.get_mut("cancellation_details") {
+        details.set("reason", reason);
+    }
+}
+
+/// Ends a subscription at once.
+pub(crate) fn cancel_now(account: &mut Account, mut subscription: Value, why: &str) -> Value {
+    let now = account.now();
+    subscription.set("status", "canceled");
+    subscription.set("ended_at", now);
+    if subscription.maybe_int("canceled_at").is_none() {
+        subscription.set("canceled_at", now);
+    }
+    if subscription.get("cancellation_details").is_some_and(|details| details.maybe("reason").is_none()) {
+        reason(&mut subscription, why);
+    }
+    account.announce(&subscription, "customer.subscription.deleted");
+    let latest = subscription.text("latest_invoice").to_owned();
+    invoices::void(account, &latest);
+    subscription
+}
+
+/// Ends everything that a customer has.
+pub(crate) fn cancel_all(account: &mut Account, customer: &str) {
+    let running: Vec<Value> = account
+        .data()
+        .newest("subscription")
+        .filter(|it| it.text("customer") == customer && !has_ended(it))
+        .cloned()
+        .collect();
+    for subscription in running {
+        cancel_now(account, subscription, "cancellation_requested");
+    }
+}
+
+/// Schedules the end at a date, as the customer portal does in flexible billing mode.
+pub(crate) fn schedule_at(account: &Account, subscription: &mut Value, at: i64) {
+    subscription.set("cancel_at", at);
+    subscription.set("canceled_at", account.now());
+    reason(subscription, "cancellation_requested");
+}
+
+/// Schedules the end at the end of the period by the flag, as the API does.
+pub(super) fn schedule_at_period_end(account: &Account, subscription: &mut Value) {
+    let end = object::period_end(subscription);
+    schedule_at(account, subscription, end);
+    subscription.set("cancel_at_period_end", true);
+}
+
+/// Takes a scheduled end back.
+pub(crate) fn unschedule(subscription: &mut Value) {
+    subscription.set("cancel_at_period_end", false);
+    subscription.set("cancel_at", Value::Null);
+    subscription.set("canceled_at", Value::Null);
+    reason(subscription, Value::Null);
+}

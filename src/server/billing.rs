@@ -1,0 +1,184 @@
+//! The use cases of billing. Checkout success, our own calls and events all end in [`App::sync_subscription`]: it asks
+//! Stripe what is true now and stores it with everything that follows. Nobody else writes subscriptions.
+
+use std::hash::{BuildHasher, RandomState};
+
+use domain::catalog::Trial;
+use domain::organization::OrganizationId;
+use domain::plan::{Period, Plan, PlanId};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::App;
+use super::error::Error;
+use super::store::{Action, Actor, CheckoutTerms, Reading, Synced};
+use crate::error::Code;
+use crate::visitor::Account;
+
+/// What somebody asks to buy.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The plan.
+    pub plan: PlanId,
+    /// How often it is charged.
+    pub period: Period,
+    /// How many seats, where the plan has seats.
+    pub seats: Option<u32>,
+}
+
+/// Lets one sync at a time run for each subscription in this process, so that what was asked last is stored last.
+#[derive(Debug)]
+pub struct Turns {
+    stripes: [Mutex<()>; 64],
+    hasher: RandomState,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { stripes: [const { Mutex::const_new(()) }; 64], hasher: RandomState::new() }
+    }
+}
+
+impl Turns {
+    async fn take(&self, key: &str) -> MutexGuard<'_, ()> {
+        let stripe = self.hasher.hash_one(key) % 64;
+        self.stripes[usize::try_from(stripe).unwrap_or(0)].lock().await
+    }
+}
+
+impl App {
+    /// Sends a customer to pay: the address of a checkout session for exactly this order.
+    pub async fn start_checkout(&self, account: &Account, order: &Order) -> Result<String, Error> {
+        let plan = self.orderable(account, order.plan.as_str()).await?;
+        let price = self.config.prices.price(&plan.id, order.period).ok_or_else(|| {
+            Error::refused(Code::Invalid, format!("{} is not sold {}.", plan.name, order.period.as_str()))
+        })?;
+        let terms = CheckoutTerms {
+            organization: account.organization.clone(),
+            user: account.user.clone(),
+            plan: plan.id.clone(),
+            period: order.period,
+            quantity: seats(&plan, order.seats)?,
+            trial_days: self.trial(account).map_or(0, |trial| trial.days),
+        };
+        let customer = self.customer(account).await?;
+        let (checkout, replaced) = self.store.begin_checkout(terms.clone(), self.clock.now()).await?;
+        self.close_sessions(replaced).await;
+        if let Some(url) = checkout.url {
+            return Ok(url);
+        }
+        let opened =
+            self.stripe.open_checkout(&checkout.id, &terms, &plan, &customer, price, &self.config.public_url).await?;
+        self.store.checkout_opened(&checkout.id, opened.id, opened.url.clone()).await?;
+        Ok(opened.url)
+    }
+
+    /// The customer is back from Stripe: activates the plan at once. `false` while the payment is still open.
+    pub async fn finish_checkout(&self, account: &Account, session: &str) -> Result<bool, Error> {
+        let not_yours = || Error::refused(Code::NotFound, "There is no such checkout for this organization.");
+        let session = self.stripe.checkout(session).await.map_err(|error| match error {
+            error if error.is_missing() => not_yours(),
+            error => error.into(),
+        })?;
+        if session.organization.as_ref() != Some(&account.organization) {
+            return Err(not_yours());
+        }
+        let Some(subscription) = session.subscription.filter(|_| session.complete) else { return Ok(false) };
+        self.store.checkout_ended(&session.id, "complete").await?;
+        self.sync_subscription(&subscription, Actor::User(account.user.clone())).await?;
+        Ok(true)
+    }
+
+    /// The address of Stripe's customer portal for this organization.
+    pub async fn open_portal(&self, account: &Account) -> Result<String, Error> {
+        require_billing(account)?;
+        let customer = self.customer(account).await?;
+        let url = self.stripe.open_portal(&customer, &format!("{}/settings/billing", self.config.public_url)).await?;
+        let actor = Actor::User(account.user.clone());
+        self.store.record(&account.organization, actor, Action::PortalOpened, self.clock.now()).await?;
+        Ok(url)
+    }
+
+    /// The one sync: asks Stripe for a subscription as it is now, and stores it with the tier that follows.
+    pub async fn sync_subscription(&self, subscription: &str, actor: Actor) -> Result<Synced, Error> {
+        let _turn = self.syncs.take(subscription).await;
+        let read_at_ms = jiff::Timestamp::now().as_millisecond();
+        let subscription = self.stripe.subscription(subscription).await?;
+        let now = self.clock.now();
+        let reading = Reading { subscription, read_at_ms };
+        let synced = self.store.sync(reading, actor, now, self.access_rule(now)).await?;
+        tracing::info!(?synced, "synced a subscription");
+        Ok(synced)
+    }
+
+    /// The trial that this person would get with this organization: one each, ever.
+    pub fn trial(&self, account: &Account) -> Option<Trial> {
+        self.catalog.trial.filter(|_| !account.trial_used)
+    }
+
+    /// The plan, if this person may buy it for this organization now.
+    pub(super) async fn orderable(&self, account: &Account, id: &str) -> Result<Plan, Error> {
+        require_billing(account)?;
+        let plan = PlanId::parse(id).ok().and_then(|id| self.catalog.plan(&id));
+        let plan = plan.ok_or_else(|| {
+            Error::refused(Code::NotFound, "There is no such plan. The plans are on the pricing page.")
+        })?;
+        if plan.contact_sales {
+            return Err(Error::refused(
+                Code::Invalid,
+                format!("{} is sold by our sales team: contact sales.", plan.name),
+            ));
+        }
+        if !plan.is_sold() {
+            return Err(Error::refused(Code::Invalid, format!("{} is free: there is nothing to pay.", plan.name)));
+        }
+        self.refuse_second_subscription(&account.organization).await?;
+        Ok(plan.clone())
+    }
+
+    /// A second subscription would be paid for and seen by nobody.
+    async fn refuse_second_subscription(&self, organization: &OrganizationId) -> Result<(), Error> {
+        let subscriptions = self.store.subscriptions(organization).await?;
+        if subscriptions.iter().any(|subscription| !subscription.status.is_terminal()) {
+            return Err(Error::refused(
+                Code::Conflict,
+                "This organization has a subscription already. Change it in the billing settings.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The organization's Stripe customer, made at the first need.
+    async fn customer(&self, account: &Account) -> Result<String, Error> {
+        let organization = self.store.organization(&account.organization).await?;
+        if let Some(customer) = organization.and_then(|organization| organization.customer) {
+            return Ok(customer);
+        }
+        let made =
+            self.stripe.create_customer(&account.organization, &account.organization_name, &account.email).await?;
+        Ok(self.store.link_customer(&account.organization, made).await?)
+    }
+
+    /// Closes sessions on other terms, so that only the latest can be paid. One that was paid or has expired in the
+    /// meantime cannot be closed; its event tells.
+    async fn close_sessions(&self, sessions: Vec<String>) {
+        for session in sessions {
+            if let Err(error) = self.stripe.expire_checkout(&session).await {
+                tracing::warn!(%error, session, "an earlier checkout session could not be closed");
+            }
+        }
+    }
+}
+
+fn require_billing(account: &Account) -> Result<(), Error> {
+    if account.role.manages_billing() {
+        return Ok(());
+    }
+    Err(Error::refused(Code::Forbidden, "Only owners, admins and billing members can do this. Ask one of them."))
+}
+
+fn seats(plan: &Plan, asked: Option<u32>) -> Result<u32, Error> {
+    let Some(range) = plan.seats else { return Ok(1) };
+    range
+        .check(asked.unwrap_or(range.min))
+        .map_err(|refused| Error::refused(Code::Invalid, format!("{} cannot be bought so: {refused}.", plan.name)))
+}

@@ -1,0 +1,127 @@
+//! Everything that runs on the server only. `lib.rs` cuts this module out of the browser's build at its declaration.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use domain::catalog::Catalog;
+use domain::entitlement::{Access, Policy};
+use domain::subscription::Subscription;
+use domain::time::{Seconds, Timestamp};
+use leptos::config::LeptosOptions;
+
+pub mod assets;
+pub mod auth;
+pub mod billing;
+pub mod catalog_file;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod guard;
+pub mod inbox;
+pub mod listen;
+pub mod organizations;
+pub mod overview;
+pub mod pages;
+pub mod router;
+pub mod routes;
+pub mod store;
+pub mod stripe;
+
+use self::auth::Provider;
+use self::clock::Clock;
+use self::config::Config;
+use self::error::Error;
+use self::store::Store;
+use self::stripe::Gateway;
+
+/// What every request shares; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Parts>);
+
+/// The parts of an [`App`].
+#[derive(Debug)]
+pub struct Parts {
+    /// The configuration.
+    pub config: Config,
+    /// The plans, as the pages get them.
+    pub catalog: Arc<Catalog>,
+    /// The database.
+    pub store: Store,
+    /// Stripe.
+    pub stripe: Gateway,
+    /// The OpenID provider.
+    pub provider: Provider,
+    /// The clock.
+    pub clock: Clock,
+    /// The inbox's bell: rung when an event has come in.
+    pub inbox: inbox::Bell,
+    /// One sync at a time for each organization.
+    pub syncs: billing::Turns,
+    /// What Leptos wants to know.
+    pub leptos: LeptosOptions,
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Opens the store and puts the parts together. Nothing is asked of Stripe or the provider yet, so that a start
+    /// does not depend on them.
+    pub async fn open(config: Config, clock: Clock) -> Result<Self, Error> {
+        let store = Store::open(&config.database_url).await?;
+        let stripe = Gateway::new(&config.stripe.api_base, &config.stripe.secret_key)?;
+        let provider = Provider::new(&config.oidc, &config.public_url)?;
+        Ok(Self(Arc::new(Parts {
+            catalog: Arc::new(config.catalog.clone()),
+            store,
+            stripe,
+            provider,
+            clock,
+            inbox: inbox::Bell::default(),
+            syncs: billing::Turns::default(),
+            leptos: assets::leptos_options(config.addr),
+            config,
+        })))
+    }
+
+    /// The access policy, as a function of an organization's subscriptions that can travel into a transaction.
+    pub fn access_rule(&self, now: Timestamp) -> impl Fn(&[Subscription]) -> Access + Send + 'static {
+        let app = self.clone();
+        move |subscriptions| app.access(subscriptions, now)
+    }
+
+    /// The best that any of an organization's subscriptions gives.
+    fn access(&self, subscriptions: &[Subscription], now: Timestamp) -> Access {
+        let policy = Policy {
+            free: self.catalog.free_plan.clone(),
+            past_due_grace: Seconds::days(self.catalog.past_due_grace_days.0),
+        };
+        let of = |subscription: &Subscription| {
+            let plan = self.config.prices.plan(&subscription.price).map(|(plan, _)| plan);
+            policy.access(Some(subscription), plan, now)
+        };
+        // Of equals the first counts, and they come newest first.
+        let best = subscriptions.iter().map(of).reduce(|best, next| {
+            if self.catalog.rank(&next.tier) > self.catalog.rank(&best.tier) { next } else { best }
+        });
+        best.unwrap_or_else(|| policy.access(None, None, now))
+    }
+}
+
+/// Runs the application: the routes on `listener` and the inbox's worker, until `stop` resolves. What is under way
+/// finishes, and everything accepted is on the disk when this returns.
+pub async fn run(app: App, listener: tokio::net::TcpListener, stop: impl Future<Output = ()>) {
+    let (stopping, stopped) = tokio::sync::watch::channel(false);
+    let worker = tokio::spawn(inbox::work(app.clone(), stopped));
+    listen::serve(listener, router::router(app.clone()), stop).await;
+    stopping.send_replace(true);
+    if let Err(error) = worker.await {
+        tracing::error!(%error, "the inbox's worker ended badly");
+    }
+    app.store.close().await;
+}

@@ -1,0 +1,142 @@
+//! Between Axum and the pages: who is looking, what a page may ask of the server, and how a failure is shown.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use axum_extra::extract::cookie::CookieJar;
+use leptos::nonce::use_nonce;
+use leptos::prelude::{expect_context, provide_context, use_context};
+use leptos_axum::ResponseOptions;
+use tower_http::request_id::RequestId;
+use tower_sessions::Session;
+
+use super::error::Error;
+use super::{App, auth, guard};
+use crate::app::{Answer, Failure, shell};
+use crate::error::{AppError, Code};
+use crate::visitor::{Account, Theme, Visitor};
+
+/// Finds out who is looking, once a request.
+pub async fn visitor(
+    State(app): State<App>,
+    session: Session,
+    jar: CookieJar,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Error> {
+    let request_id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
+    let account = match auth::signed_in(&session).await? {
+        Some(signed_in) => app.account(&signed_in.user).await?,
+        None => None,
+    };
+    let visitor = Visitor {
+        request_id: request_id.unwrap_or_default().to_owned(),
+        theme: jar.get("theme").map(|cookie| Theme::parse(cookie.value())).unwrap_or_default(),
+        account,
+    };
+    request.extensions_mut().insert(visitor);
+    Ok(next.run(request).await)
+}
+
+/// The signed-in person, or the refusal.
+pub fn signed_in(visitor: &Visitor) -> Result<&Account, Error> {
+    visitor.account.as_ref().ok_or_else(|| Error::refused(Code::NotSignedIn, "Sign in to do this."))
+}
+
+/// What a server function works with: the app, and who asks.
+pub struct Ctx {
+    /// The app.
+    pub app: App,
+    /// Who asks.
+    pub account: Account,
+}
+
+impl Ctx {
+    /// From the request that is being answered.
+    pub fn signed_in() -> Result<Self, AppError> {
+        let visitor = use_context::<Visitor>().unwrap_or_default();
+        let account = signed_in(&visitor).map_err(Error::into_app)?.clone();
+        Ok(Self { app: expect_context(), account })
+    }
+}
+
+/// Renders the page at the request's address.
+pub async fn render(State(app): State<App>, request: Request) -> Response {
+    render_with(app, request, None).await
+}
+
+/// Answers a server function.
+pub async fn server_function(State(app): State<App>, request: Request) -> Response {
+    let visitor = visitor_of(&request);
+    let context = move || {
+        provide_context(app.clone());
+        provide_context(visitor.clone());
+    };
+    let response = leptos_axum::handle_server_fns_with_context(context, request).await;
+    axum::response::IntoResponse::into_response(response)
+}
+
+/// Shows a page instead of a problem document where a person is looking.
+pub async fn failures_as_pages(State(app): State<App>, request: Request, next: Next) -> Response {
+    let reads_html = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
+    let visitor = visitor_of(&request);
+    let response = next.run(request).await;
+    let Some(error) = response.extensions().get::<AppError>().filter(|_| reads_html).cloned() else {
+        return response;
+    };
+    let status = response.status();
+    let mut blank = Request::new(Body::empty());
+    blank.extensions_mut().insert(visitor);
+    let mut page = render_with(app, blank, Some(error)).await;
+    *page.status_mut() = status;
+    page
+}
+
+/// A file that is not there is a failure like any other.
+pub async fn missing() -> AppError {
+    AppError::not_found()
+}
+
+fn visitor_of(request: &Request) -> Visitor {
+    request.extensions().get::<Visitor>().cloned().unwrap_or_default()
+}
+
+async fn render_with(app: App, request: Request, failure: Option<AppError>) -> Response {
+    let visitor = visitor_of(&request);
+    let options = app.leptos.clone();
+    let context = move || {
+        set_policy(&app);
+        provide_context(app.clone());
+        provide_context(app.catalog.clone());
+        provide_context(visitor.clone());
+        provide_context(Failure(failure.clone()));
+        provide_context(answer());
+    };
+    leptos_axum::render_app_to_stream_in_order_with_context(context, move || shell(options.clone()))(request).await
+}
+
+fn set_policy(app: &App) {
+    let (Some(nonce), Some(options)) = (use_nonce(), use_context::<ResponseOptions>()) else { return };
+    if let Ok(policy) = HeaderValue::from_str(&guard::page_policy(app, &nonce)) {
+        options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    options.insert_header(HeaderName::from_static("vary"), HeaderValue::from_static("cookie"));
+}
+
+/// Lets a page set the status of the answer that it is rendered into.
+fn answer() -> Answer {
+    let options = use_context::<ResponseOptions>();
+    Answer(Arc::new(move |code: Code| {
+        if let (Some(options), Ok(status)) = (&options, StatusCode::from_u16(code.status())) {
+            options.set_status(status);
+        }
+    }))
+}

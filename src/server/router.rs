@@ -1,0 +1,76 @@
+//! Every HTTP route on one screen. The pages' own addresses are in `app.rs`.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderMap;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use tower_http::compression::CompressionLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::TraceLayer;
+
+use super::routes::{billing, health, organizations, plans, theme, webhook};
+use super::{App, assets, auth, guard, pages};
+
+/// The largest body that anybody may send: an event is a few kilobytes.
+const BODY_LIMIT: usize = 1024 * 1024;
+/// The longest that an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Everything that answers over HTTP.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .merge(for_people(&app))
+        .merge(for_machines())
+        .layer(from_fn_with_state(app.clone(), guard::headers))
+        .layer(CompressionLayer::new())
+        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::REQUEST_TIMEOUT, TIMEOUT))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(TraceLayer::new_for_http())
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .with_state(app)
+}
+
+/// With a session: pages, their functions and forms, and the API that browsers call.
+fn for_people(app: &App) -> Router<App> {
+    Router::new()
+        .route("/auth/login", get(auth::login))
+        .route("/auth/callback", get(auth::callback))
+        .route("/auth/logout", post(auth::logout))
+        .route("/theme", post(theme::choose))
+        .route("/api/organizations", get(organizations::list))
+        .route("/api/checkout", post(billing::checkout))
+        .route("/api/create-checkout-session", post(billing::checkout))
+        .route("/billing/create-checkout-session", post(billing::checkout))
+        .route("/api/checkout/success", get(billing::success))
+        .route("/api/billing/portal", post(billing::portal))
+        .route("/billing/create-portal-session", post(billing::portal))
+        .route("/pages/{*function}", post(pages::server_function))
+        .route("/api/{*rest}", get(pages::missing).post(pages::missing))
+        .fallback(get(pages::render))
+        .layer(from_fn(guard::private))
+        .layer(from_fn_with_state(app.clone(), guard::same_site))
+        .layer(from_fn_with_state(app.clone(), pages::failures_as_pages))
+        .layer(from_fn_with_state(app.clone(), pages::visitor))
+        .layer(auth::layer(app.store.clone(), &app.config.public_url))
+}
+
+/// Without a session: Stripe, services, probes and files.
+fn for_machines() -> Router<App> {
+    let public = |path| get(move |headers: HeaderMap| assets::public(path, headers));
+    Router::new()
+        .route("/api/webhooks/stripe", post(webhook::receive))
+        .route("/billing/webhook", post(webhook::receive))
+        .route("/api/stripe/webhook", post(webhook::receive))
+        .route("/api/v1/plans", get(plans::list))
+        .route("/billing/plans", get(plans::list))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/pkg/{file}", get(assets::package))
+        .route("/favicon.svg", public("favicon.svg"))
+        .route("/robots.txt", public("robots.txt"))
+}

@@ -1,0 +1,107 @@
+//! Checkout and portal.
+
+use axum::Extension;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use domain::plan::{Period, PlanId};
+use serde::Deserialize;
+
+use super::body::Body;
+use crate::error::Code;
+use crate::server::App;
+use crate::server::billing::Order;
+use crate::server::error::Error;
+use crate::server::pages::signed_in;
+use crate::visitor::Visitor;
+
+/// What to buy: a plan and a period, or, as one of the source documents has it, a Stripe price.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckoutBody {
+    #[serde(alias = "tierId", alias = "tier")]
+    plan: Option<String>,
+    #[serde(alias = "billingPeriod", alias = "interval")]
+    period: Option<String>,
+    price_id: Option<String>,
+    #[serde(alias = "seatCount", default, deserialize_with = "number")]
+    seats: Option<u32>,
+}
+
+/// `POST /api/checkout`: opens a checkout session and says where it is.
+pub async fn checkout(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Body { value, wanted }: Body<CheckoutBody>,
+) -> Result<Response, Error> {
+    let account = signed_in(&visitor)?;
+    let order = order(&app, value)?;
+    let url = app.start_checkout(account, &order).await?;
+    Ok(wanted.go_to(&url))
+}
+
+/// Where Stripe's success address may lead for integrations that name it so.
+#[derive(Debug, Deserialize)]
+pub struct Finished {
+    session_id: String,
+}
+
+/// `GET /api/checkout/success`: activates at once, then shows the billing settings.
+pub async fn success(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Query(query): Query<Finished>,
+) -> Result<Response, Error> {
+    app.finish_checkout(signed_in(&visitor)?, &query.session_id).await?;
+    Ok(Redirect::to("/settings/billing").into_response())
+}
+
+/// Nothing needs to be said.
+#[derive(Debug, Deserialize)]
+pub struct Nothing {}
+
+/// `POST /api/billing/portal`: opens Stripe's customer portal and says where it is.
+pub async fn portal(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Body { wanted, .. }: Body<Nothing>,
+) -> Result<Response, Error> {
+    let url = app.open_portal(signed_in(&visitor)?).await?;
+    Ok(wanted.go_to(&url))
+}
+
+fn order(app: &App, body: CheckoutBody) -> Result<Order, Error> {
+    let seats = body.seats;
+    if let Some(price) = body.price_id {
+        let (plan, period) = app.config.prices.plan(&price).ok_or_else(|| {
+            Error::refused(Code::Invalid, format!("`{price}` is not the price of any plan in the catalogue."))
+        })?;
+        return Ok(Order { plan: plan.clone(), period, seats });
+    }
+    let plan = body.plan.as_deref().unwrap_or_default();
+    let plan = PlanId::parse(plan)
+        .map_err(|_| Error::refused(Code::Invalid, "Say which plan: `plan` is missing or not a plan's name."))?;
+    let period = match body.period.as_deref() {
+        None => Period::default(),
+        Some(word) => Period::parse(word)
+            .ok_or_else(|| Error::refused(Code::Invalid, "`period` is either `monthly` or `yearly`."))?,
+    };
+    Ok(Order { plan, period, seats })
+}
+
+/// A number as JSON writes it, or as a form does: as text, empty for none.
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Number(u32),
+        Text(String),
+    }
+    match Option::<Number>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(Number::Number(number)) => Ok(Some(number)),
+        Some(Number::Text(text)) if text.trim().is_empty() => Ok(None),
+        Some(Number::Text(text)) => {
+            text.trim().parse().map(Some).map_err(|_| serde::de::Error::custom("seats must be a whole number"))
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What answers over HTTP beside the pages: one file per subject. Handlers read the request, call a use case, and say
+//! how it went; they decide nothing.
+
+pub mod billing;
+pub mod health;
+pub mod organizations;
+pub mod plans;
+pub mod theme;
+pub mod webhook;
+
+mod body;

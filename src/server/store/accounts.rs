@@ -1,0 +1,206 @@
+//! People, organizations and who belongs to which.
+
+use domain::organization::{Kind, Organization, OrganizationId, Role, UserId};
+use domain::plan::PlanId;
+use domain::time::Timestamp;
+use sqlx::{AnyConnection, FromRow};
+
+use super::{Error, Store, new_id};
+
+/// Who the provider says has signed in. An account is `(issuer, subject)`; the e-mail address identifies nobody.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The provider.
+    pub issuer: String,
+    /// The provider's name for the person.
+    pub subject: String,
+    /// For receipts and for show.
+    pub email: String,
+    /// For show.
+    pub name: String,
+}
+
+/// A person's place in an organization.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    /// The person.
+    pub user: UserId,
+    /// For receipts and for show.
+    pub email: String,
+    /// For show.
+    pub user_name: String,
+    /// When the person had a trial, in any organization.
+    pub user_trial_used_at: Option<Timestamp>,
+    /// What they may do.
+    pub role: Role,
+    /// Where.
+    pub organization: Organization,
+}
+
+#[derive(FromRow)]
+struct MembershipRow {
+    user_id: String,
+    email: String,
+    user_name: String,
+    user_trial_used_at: Option<i64>,
+    role: String,
+    #[sqlx(flatten)]
+    organization: OrganizationRow,
+}
+
+#[derive(FromRow)]
+pub(super) struct OrganizationRow {
+    id: String,
+    name: String,
+    kind: String,
+    subscription_tier: String,
+    tier_reason: String,
+    tier_review_at: Option<i64>,
+    stripe_customer_id: Option<String>,
+    trial_used_at: Option<i64>,
+}
+
+impl OrganizationRow {
+    pub(super) fn read(self) -> Result<Organization, Error> {
+        let unreadable = |value: &str| Error::Unreadable { table: "organizations", value: value.to_owned() };
+        Ok(Organization {
+            kind: Kind::parse(&self.kind).ok_or_else(|| unreadable(&self.kind))?,
+            tier: PlanId::parse(&self.subscription_tier).map_err(|_| unreadable(&self.subscription_tier))?,
+            tier_reason: self.tier_reason,
+            tier_review_at: self.tier_review_at.map(Timestamp),
+            id: OrganizationId(self.id),
+            name: self.name,
+            customer: self.stripe_customer_id,
+            trial_used_at: self.trial_used_at.map(Timestamp),
+        })
+    }
+}
+
+impl MembershipRow {
+    fn read(self) -> Result<Membership, Error> {
+        let role = Role::parse(&self.role)
+            .ok_or_else(|| Error::Unreadable { table: "memberships", value: self.role.clone() })?;
+        Ok(Membership {
+            user: UserId(self.user_id),
+            email: self.email,
+            user_name: self.user_name,
+            user_trial_used_at: self.user_trial_used_at.map(Timestamp),
+            role,
+            organization: self.organization.read()?,
+        })
+    }
+}
+
+impl Store {
+    /// Finds the account or makes it, with its personal organization, and brings name and address up to date.
+    pub async fn sign_in(&self, identity: Identity, free: PlanId, now: Timestamp) -> Result<UserId, Error> {
+        self.write(move |connection| Box::pin(sign_in(connection, identity, free, now))).await
+    }
+
+    /// A person's organizations, the personal one first.
+    pub async fn memberships(&self, user: &UserId) -> Result<Vec<Membership>, Error> {
+        let rows: Vec<MembershipRow> = sqlx::query_as(
+            "SELECT u.id AS user_id, u.email, u.name AS user_name, u.trial_used_at AS user_trial_used_at, m.role,
+                    o.id, o.name, o.kind, o.subscription_tier, o.tier_reason, o.tier_review_at,
+                    o.stripe_customer_id, o.trial_used_at
+             FROM memberships m
+             JOIN users u ON u.id = m.user_id
+             JOIN organizations o ON o.id = m.organization_id
+             WHERE m.user_id = $1
+             ORDER BY CASE o.kind WHEN 'personal' THEN 0 ELSE 1 END, o.created_at, o.id",
+        )
+        .bind(&user.0)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(MembershipRow::read).collect()
+    }
+
+    /// One organization.
+    pub async fn organization(&self, id: &OrganizationId) -> Result<Option<Organization>, Error> {
+        let row: Option<OrganizationRow> =
+            sqlx::query_as("SELECT * FROM organizations WHERE id = $1").bind(&id.0).fetch_optional(&self.pool).await?;
+        row.map(OrganizationRow::read).transpose()
+    }
+
+    /// The organization that is billed as this Stripe customer.
+    pub async fn organization_of_customer(&self, customer: &str) -> Result<Option<OrganizationId>, Error> {
+        let id: Option<String> = sqlx::query_scalar("SELECT id FROM organizations WHERE stripe_customer_id = $1")
+            .bind(customer)
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(id.map(OrganizationId))
+    }
+
+    /// Notes the Stripe customer of an organization that has none yet, and answers with the one that counts.
+    pub async fn link_customer(&self, organization: &OrganizationId, customer: String) -> Result<String, Error> {
+        let organization = organization.0.clone();
+        self.write(move |connection| {
+            Box::pin(async move {
+                let linked: String = sqlx::query_scalar(
+                    "UPDATE organizations SET stripe_customer_id = COALESCE(stripe_customer_id, $2)
+                     WHERE id = $1 RETURNING stripe_customer_id",
+                )
+                .bind(organization)
+                .bind(customer)
+                .fetch_one(connection)
+                .await?;
+                Ok(linked)
+            })
+        })
+        .await
+    }
+
+    /// The organizations whose tier is due for a change by time alone.
+    pub async fn organizations_due(&self, now: Timestamp) -> Result<Vec<OrganizationId>, Error> {
+        let ids: Vec<String> = sqlx::query_scalar(
+            "SELECT id FROM organizations WHERE tier_review_at <= $1 ORDER BY tier_review_at LIMIT 100",
+        )
+        .bind(now.0)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids.into_iter().map(OrganizationId).collect())
+    }
+}
+
+async fn sign_in(
+    connection: &mut AnyConnection,
+    identity: Identity,
+    free: PlanId,
+    now: Timestamp,
+) -> Result<UserId, Error> {
+    let id: String = sqlx::query_scalar(
+        "INSERT INTO users (id, issuer, subject, email, name, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (issuer, subject) DO UPDATE SET email = excluded.email, name = excluded.name
+         RETURNING id",
+    )
+    .bind(new_id("usr"))
+    .bind(identity.issuer)
+    .bind(identity.subject)
+    .bind(identity.email)
+    .bind(&identity.name)
+    .bind(now.0)
+    .fetch_one(&mut *connection)
+    .await?;
+    // The personal organization's id follows from the person's, so that two first sign-ins at once make one.
+    let personal = format!("org_{}", id.trim_start_matches("usr_"));
+    sqlx::query(
+        "INSERT INTO organizations (id, name, kind, subscription_tier, tier_reason, created_at)
+         VALUES ($1, $2, 'personal', $3, 'no_subscription', $4) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(&personal)
+    .bind(identity.name)
+    .bind(free.as_str())
+    .bind(now.0)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "INSERT INTO memberships (organization_id, user_id, role, created_at) VALUES ($1, $2, 'owner', $3)
+         ON CONFLICT (organization_id, user_id) DO NOTHING",
+    )
+    .bind(personal)
+    .bind(&id)
+    .bind(now.0)
+    .execute(connection)
+    .await?;
+    Ok(UserId(id))
+}

@@ -1,0 +1,160 @@
+//! The inbox: every event that Stripe sent, kept byte for byte, with what became of it.
+
+use domain::time::{Seconds, Timestamp};
+use sqlx::FromRow;
+
+use super::{Error, Store};
+
+/// A worker that took an event has so long to finish; after that another may take it.
+const CLAIM: Seconds = Seconds(60);
+/// How many attempts an event gets before it is set aside for a person to look at.
+const ATTEMPTS: i64 = 12;
+
+/// Whether an event was new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Stored now.
+    New,
+    /// Stored before: a redelivery.
+    Known,
+}
+
+/// What became of an event, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It was acted on.
+    Applied(String),
+    /// It concerns nothing that we keep.
+    Ignored(String),
+}
+
+impl Decision {
+    /// It was acted on, so.
+    pub fn applied(what: impl Into<String>) -> Self {
+        Self::Applied(what.into())
+    }
+
+    /// It was left alone, because.
+    pub fn ignored(why: impl Into<String>) -> Self {
+        Self::Ignored(why.into())
+    }
+}
+
+/// An event that waits for the worker.
+#[derive(Clone, Debug, FromRow)]
+pub struct InboxEvent {
+    /// Stripe's id, `evt_…`.
+    pub id: String,
+    /// The body as it came.
+    pub payload: String,
+    /// How often it was tried before.
+    pub attempts: i64,
+}
+
+impl Store {
+    /// Puts an event into the inbox. When this returns, the event is on the disk.
+    pub async fn receive_event(
+        &self,
+        id: String,
+        kind: String,
+        livemode: bool,
+        payload: String,
+        now: Timestamp,
+    ) -> Result<Received, Error> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                let inserted = sqlx::query(
+                    "INSERT INTO stripe_events (id, type, livemode, payload, received_at, status, attempts,
+                         next_attempt_at)
+                     VALUES ($1, $2, $3, $4, $5, 'pending', 0, $5) ON CONFLICT (id) DO NOTHING",
+                )
+                .bind(id)
+                .bind(kind)
+                .bind(i64::from(livemode))
+                .bind(payload)
+                .bind(now.0)
+                .execute(connection)
+                .await?;
+                Ok(if inserted.rows_affected() == 1 { Received::New } else { Received::Known })
+            })
+        })
+        .await
+    }
+
+    /// Takes events that are due, oldest first. The condition stands twice so that two nodes never take the same one.
+    pub async fn claim_events(&self, now: Timestamp) -> Result<Vec<InboxEvent>, Error> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                let mut events: Vec<InboxEvent> = sqlx::query_as(
+                    "UPDATE stripe_events SET next_attempt_at = $2
+                     WHERE id IN (SELECT id FROM stripe_events WHERE status = 'pending' AND next_attempt_at <= $1
+                                  ORDER BY next_attempt_at, received_at, id LIMIT 64)
+                       AND status = 'pending' AND next_attempt_at <= $1
+                     RETURNING id, payload, attempts",
+                )
+                .bind(now.0)
+                .bind((now + CLAIM).0)
+                .fetch_all(connection)
+                .await?;
+                events.sort_by(|a, b| a.id.cmp(&b.id));
+                Ok(events)
+            })
+        })
+        .await
+    }
+
+    /// Notes what became of an event.
+    pub async fn event_done(&self, id: &str, decision: Decision, now: Timestamp) -> Result<(), Error> {
+        let id = id.to_owned();
+        let (status, decision) = match decision {
+            Decision::Applied(what) => ("applied", what),
+            Decision::Ignored(why) => ("ignored", why),
+        };
+        self.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query(
+                    "UPDATE stripe_events SET status = $2, decision = $3, applied_at = $4, attempts = attempts + 1,
+                         last_error = NULL
+                     WHERE id = $1",
+                )
+                .bind(id)
+                .bind(status)
+                .bind(decision)
+                .bind(now.0)
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Notes a failure: the event is tried again after `wait`, or set aside after too many attempts.
+    pub async fn event_failed(&self, id: &str, error: String, wait: Seconds, now: Timestamp) -> Result<(), Error> {
+        let id = id.to_owned();
+        self.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query(
+                    "UPDATE stripe_events SET attempts = attempts + 1, last_error = $2, next_attempt_at = $3,
+                         status = CASE WHEN attempts + 1 >= $4 THEN 'dead' ELSE 'pending' END
+                     WHERE id = $1",
+                )
+                .bind(id)
+                .bind(error)
+                .bind((now + wait).0)
+                .bind(ATTEMPTS)
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// How many events wait for the worker.
+    pub async fn events_waiting(&self) -> Result<i64, Error> {
+        Ok(sqlx::query_scalar("SELECT COUNT(*) FROM stripe_events WHERE status = 'pending'")
+            .fetch_one(&self.pool)
+            .await?)
+    }
+}

@@ -1,0 +1,124 @@
+//! The only SQL. One text serves SQLite and PostgreSQL; nothing outside this folder knows which of them is running.
+//!
+//! Reads go to a pool. Writes go through [`Store::write`], which is a transaction on either engine and, on SQLite, a
+//! place in the next group commit. Every query about a customer's data takes the organization it is for.
+
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, Executor};
+
+use self::writer::{Work, Writer};
+
+mod accounts;
+mod audit;
+mod checkouts;
+mod events;
+mod sessions;
+mod subscriptions;
+mod writer;
+
+pub use accounts::{Identity, Membership};
+pub use audit::{Action, Actor};
+pub use checkouts::{Checkout, CheckoutTerms};
+pub use events::{Decision, InboxEvent, Received};
+pub use sessions::SessionTable;
+pub use subscriptions::{Reading, Synced};
+
+/// Why a read or a write did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database refused or is away.
+    #[error("the database refused: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the schema could not be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A row holds something that this version cannot read.
+    #[error("{table} holds `{value}`, which this version cannot read")]
+    Unreadable {
+        /// Where.
+        table: &'static str,
+        /// What.
+        value: String,
+    },
+    /// The group that this write was in could not be committed; nothing of it was kept.
+    #[error("the commit failed: {0}")]
+    Commit(String),
+    /// The process is stopping.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// A handle on the database; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: AnyPool,
+    writer: Writer,
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to date. `url` is `sqlite://…` or `postgres://…`.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        sqlx::any::install_default_drivers();
+        let sqlite = url.starts_with("sqlite:");
+        let options: AnyConnectOptions = url.parse()?;
+        let pool = pool_options(sqlite).connect_with(options.clone()).await?;
+        sqlx::migrate!("./migrations").run(&pool).await?;
+        let writer = if sqlite {
+            // A connection of its own: it never waits behind readers for a place in the pool.
+            let connection = pool_options(true).max_connections(1).connect_with(options).await?;
+            Writer::grouped(connection)
+        } else {
+            Writer::pooled(pool.clone())
+        };
+        Ok(Self { pool, writer })
+    }
+
+    /// Runs `work` in one transaction: all of it is kept, durably, or nothing.
+    async fn write<T, W>(&self, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: Work<T>,
+    {
+        self.writer.write(work).await
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Waits for writes under way and closes every connection.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.pool.close().await;
+    }
+}
+
+fn pool_options(sqlite: bool) -> AnyPoolOptions {
+    let options = AnyPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(10));
+    if !sqlite {
+        return options;
+    }
+    options.after_connect(|connection, _| Box::pin(prepare_sqlite(connection)))
+}
+
+/// WAL lets readers work beside the writer; FULL makes a commit survive a power cut, which is what 2xx promises.
+async fn prepare_sqlite(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    for pragma in [
+        "PRAGMA busy_timeout = 10000",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA foreign_keys = ON",
+    ] {
+        connection.execute(pragma).await?;
+    }
+    Ok(())
+}
+
+/// A new identifier that sorts by the time it was made: `org_0197…`.
+fn new_id(prefix: &str) -> String {
+    format!("{prefix}_{}", uuid::Uuid::now_v7().simple())
+}

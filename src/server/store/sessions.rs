@@ -1,0 +1,116 @@
+//! Sessions for tower-sessions. The cookie's id is stored as its SHA-256: who reads the database cannot sign in with it.
+
+use std::collections::HashMap;
+
+use domain::time::Timestamp;
+use sha2::{Digest, Sha256};
+use sqlx::FromRow;
+use time::OffsetDateTime;
+use tower_sessions::session::{Id, Record};
+use tower_sessions::session_store::{Error as SessionError, ExpiredDeletion, Result as SessionResult};
+use tower_sessions::{SessionStore, session_store};
+
+use super::{Error, Store};
+
+/// The sessions of a [`Store`].
+#[derive(Clone, Debug)]
+pub struct SessionTable(pub Store);
+
+#[derive(FromRow)]
+struct Row {
+    data: String,
+    expires_at: i64,
+}
+
+fn hash(id: &Id) -> String {
+    hex::encode(Sha256::digest(id.0.to_be_bytes()))
+}
+
+fn backend(error: Error) -> SessionError {
+    SessionError::Backend(error.to_string())
+}
+
+#[async_trait::async_trait]
+impl SessionStore for SessionTable {
+    async fn create(&self, record: &mut Record) -> SessionResult<()> {
+        // 128 random bits do not collide; a fresh id needs no look first.
+        self.save(record).await
+    }
+
+    async fn save(&self, record: &Record) -> SessionResult<()> {
+        let id = hash(&record.id);
+        let data = serde_json::to_string(&record.data).map_err(|error| SessionError::Encode(error.to_string()))?;
+        let expires = record.expiry_date.unix_timestamp();
+        let user = record.data.get("user").and_then(|user| user.as_str()).map(str::to_owned);
+        let created = OffsetDateTime::now_utc().unix_timestamp();
+        self.0
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "INSERT INTO sessions (id_hash, data, user_id, created_at, expires_at)
+                         VALUES ($1, $2, $3, $4, $5)
+                         ON CONFLICT (id_hash) DO UPDATE SET data = excluded.data, user_id = excluded.user_id,
+                             expires_at = excluded.expires_at",
+                    )
+                    .bind(id)
+                    .bind(data)
+                    .bind(user)
+                    .bind(created)
+                    .bind(expires)
+                    .execute(connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+            .map_err(backend)
+    }
+
+    async fn load(&self, id: &Id) -> SessionResult<Option<Record>> {
+        let row: Option<Row> =
+            sqlx::query_as("SELECT data, expires_at FROM sessions WHERE id_hash = $1 AND expires_at > $2")
+                .bind(hash(id))
+                .bind(OffsetDateTime::now_utc().unix_timestamp())
+                .fetch_optional(&self.0.pool)
+                .await
+                .map_err(|error| backend(error.into()))?;
+        let Some(row) = row else { return Ok(None) };
+        let data: HashMap<String, serde_json::Value> =
+            serde_json::from_str(&row.data).map_err(|error| SessionError::Decode(error.to_string()))?;
+        let expiry_date = OffsetDateTime::from_unix_timestamp(row.expires_at)
+            .map_err(|error| SessionError::Decode(error.to_string()))?;
+        Ok(Some(Record { id: *id, data, expiry_date }))
+    }
+
+    async fn delete(&self, id: &Id) -> SessionResult<()> {
+        let id = hash(id);
+        self.0
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query("DELETE FROM sessions WHERE id_hash = $1").bind(id).execute(connection).await?;
+                    Ok(())
+                })
+            })
+            .await
+            .map_err(backend)
+    }
+}
+
+#[async_trait::async_trait]
+impl ExpiredDeletion for SessionTable {
+    async fn delete_expired(&self) -> session_store::Result<()> {
+        self.0.delete_expired_sessions(Timestamp(OffsetDateTime::now_utc().unix_timestamp())).await.map_err(backend)
+    }
+}
+
+impl Store {
+    async fn delete_expired_sessions(&self, now: Timestamp) -> Result<(), Error> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now.0).execute(connection).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,251 @@
+//! Calls to Stripe, through async-stripe's typed requests.
+//!
+//! Answers are read by [`super::objects`], the same way as events. Everything that creates something takes the
+//! idempotency key of an intent that is already stored, so a call whose outcome is unknown can be made again.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use domain::organization::OrganizationId;
+use domain::plan::{Audience, Plan};
+use domain::subscription::Subscription;
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
+use stripe_billing::billing_portal_session::CreateBillingPortalSession;
+use stripe_billing::subscription::RetrieveSubscription;
+use stripe_checkout::checkout_session::{
+    CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionPaymentMethodCollection,
+    CreateCheckoutSessionSubscriptionData, CreateCheckoutSessionSubscriptionDataTrialSettings,
+    CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehavior,
+    CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehaviorMissingPaymentMethod, ExpireCheckoutSession,
+    RetrieveCheckoutSession,
+};
+use stripe_core::customer::CreateCustomer;
+use stripe_shared::CheckoutSessionMode;
+
+use super::objects::{FinishedSession, StripeSession, StripeSubscription, WithId, WithUrl, metadata};
+use crate::server::store::CheckoutTerms;
+
+/// How long one attempt may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a call is made before we give up, with the same key each time.
+const ATTEMPTS: u32 = 3;
+
+/// Why a call did not end as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Stripe refused; asking again would not help.
+    #[error("Stripe refused ({status}): {message}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// Stripe's words: for the log, never for a page.
+        message: String,
+    },
+    /// Stripe did not answer, or not in time: what was asked for may or may not have happened.
+    #[error("Stripe did not answer: {0}")]
+    Unknown(String),
+    /// The answer is not one that we can read.
+    #[error("Stripe's answer cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl Error {
+    /// Whether Stripe says that there is no such object.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Refused { status: 404, .. })
+    }
+}
+
+impl From<StripeError> for Error {
+    fn from(error: StripeError) -> Self {
+        match error {
+            StripeError::Stripe(error, status) if status < 500 && status != 429 && status != 409 => {
+                Self::Refused { status, message: error.message.clone().unwrap_or_else(|| "no message".to_owned()) }
+            }
+            StripeError::Stripe(error, status) => {
+                Self::Unknown(format!("{status}: {}", error.message.clone().unwrap_or_default()))
+            }
+            StripeError::JSONDeserialize(error) => Self::Unreadable(error),
+            StripeError::ClientError(error) | StripeError::ConfigError(error) => Self::Unknown(error),
+            StripeError::Timeout => Self::Unknown("no answer in time".to_owned()),
+        }
+    }
+}
+
+/// A checkout session that waits for its customer.
+#[derive(Clone, Debug)]
+pub struct OpenedSession {
+    /// Stripe's id, `cs_…`.
+    pub id: String,
+    /// Where to pay.
+    pub url: String,
+}
+
+/// A request whose answer is taken as plain JSON instead of async-stripe's closed types.
+struct AsJson<R>(R);
+
+impl<R: StripeRequest> StripeRequest for AsJson<R> {
+    type Output = miniserde::json::Value;
+
+    fn build(&self) -> stripe_client_core::RequestBuilder {
+        self.0.build()
+    }
+}
+
+/// The way to Stripe; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    client: Client,
+}
+
+impl Gateway {
+    /// A gateway to the Stripe at `base`, which is `https://api.stripe.com` or the sandbox.
+    pub fn new(base: &str, key: &SecretString) -> Result<Self, Error> {
+        let client = ClientBuilder::new(key.expose_secret())
+            .url(format!("{}/", base.trim_end_matches('/')))
+            .timeout(TIMEOUT)
+            .app_info("Billhook", Some(env!("CARGO_PKG_VERSION").to_owned()), None)
+            .build()?;
+        Ok(Self { client })
+    }
+
+    /// Makes the customer of an organization. The key is the organization's, so there is one however often it is asked.
+    pub async fn create_customer(
+        &self,
+        organization: &OrganizationId,
+        name: &str,
+        email: &str,
+    ) -> Result<String, Error> {
+        let request = CreateCustomer::new()
+            .name(name)
+            .email(email)
+            .metadata(HashMap::from([(metadata::ORGANIZATION.to_owned(), organization.0.clone())]));
+        let customer: WithId = self.create(request, &format!("customer-{organization}")).await?;
+        Ok(customer.id)
+    }
+
+    /// Opens a checkout session for an intent that is stored under `key`.
+    pub async fn open_checkout(
+        &self,
+        key: &str,
+        terms: &CheckoutTerms,
+        plan: &Plan,
+        customer: &str,
+        price: &str,
+        public_url: &str,
+    ) -> Result<OpenedSession, Error> {
+        let metadata = HashMap::from([
+            (metadata::ORGANIZATION.to_owned(), terms.organization.0.clone()),
+            (metadata::USER.to_owned(), terms.user.0.clone()),
+            (metadata::PLAN.to_owned(), terms.plan.to_string()),
+            (metadata::SUBSCRIPTION_TYPE.to_owned(), subscription_type(plan.audience).to_owned()),
+        ]);
+        let mut subscription = CreateCheckoutSessionSubscriptionData::new();
+        subscription.metadata = Some(metadata.clone());
+        if terms.trial_days > 0 {
+            subscription.trial_period_days = Some(terms.trial_days);
+            subscription.trial_settings = Some(cancel_when_no_card());
+        }
+        let mut item = CreateCheckoutSessionLineItems::new();
+        item.price = Some(price.to_owned());
+        item.quantity = Some(terms.quantity.into());
+        let request = CreateCheckoutSession::new()
+            .mode(CheckoutSessionMode::Subscription)
+            .customer(customer)
+            .client_reference_id(&terms.organization.0)
+            .line_items(vec![item])
+            .allow_promotion_codes(true)
+            .payment_method_collection(CreateCheckoutSessionPaymentMethodCollection::Always)
+            .subscription_data(subscription)
+            .metadata(metadata)
+            .success_url(format!("{public_url}/billing/success?session_id={{CHECKOUT_SESSION_ID}}"))
+            .cancel_url(format!("{public_url}/billing/cancel?plan={}&period={}", terms.plan, terms.period.as_str()));
+        let session: StripeSession = self.create(request, key).await?;
+        let url = session.url.ok_or_else(|| Error::Unreadable(format!("session {} has no url", session.id)))?;
+        Ok(OpenedSession { id: session.id, url })
+    }
+
+    /// What became of a checkout session.
+    pub async fn checkout(&self, session: &str) -> Result<FinishedSession, Error> {
+        let session: StripeSession = self.get(RetrieveCheckoutSession::new(session)).await?;
+        Ok(session.into())
+    }
+
+    /// Closes a session that nobody is to pay any more.
+    pub async fn expire_checkout(&self, session: &str) -> Result<(), Error> {
+        let _: WithId = self.create(ExpireCheckoutSession::new(session), &format!("expire-{session}")).await?;
+        Ok(())
+    }
+
+    /// A subscription as it is now.
+    pub async fn subscription(&self, id: &str) -> Result<Subscription, Error> {
+        let subscription: StripeSubscription = self.get(RetrieveSubscription::new(id)).await?;
+        Subscription::try_from(subscription).map_err(|error| Error::Unreadable(error.to_string()))
+    }
+
+    /// Opens the customer portal and answers with its address.
+    pub async fn open_portal(&self, customer: &str, return_url: &str) -> Result<String, Error> {
+        let request = CreateBillingPortalSession::new().customer(customer).return_url(return_url);
+        // A portal session changes nothing until the customer does: a second one is harmless.
+        let session: WithUrl = self.create(request, &uuid::Uuid::new_v4().to_string()).await?;
+        Ok(session.url)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, request: impl StripeRequest) -> Result<T, Error> {
+        let request = AsJson(request);
+        read(
+            request
+                .customize()
+                .request_strategy(RequestStrategy::ExponentialBackoff(ATTEMPTS))
+                .send(&self.client)
+                .await?,
+        )
+    }
+
+    /// Sends with a fixed key, again after an unknown outcome: with the same key Stripe does it once.
+    async fn create<T: DeserializeOwned>(&self, request: impl StripeRequest, key: &str) -> Result<T, Error> {
+        let key = IdempotencyKey::new(key).map_err(|error| Error::Unreadable(error.to_string()))?;
+        let request = AsJson(request);
+        let mut attempt = 1;
+        loop {
+            let sent = request.customize().request_strategy(RequestStrategy::Idempotent(key.clone()));
+            match sent.send(&self.client).await.map_err(Error::from) {
+                Err(Error::Unknown(reason)) if attempt < ATTEMPTS => {
+                    tracing::warn!(%reason, attempt, "a call to Stripe had no known outcome; asking again");
+                    tokio::time::sleep(backoff(attempt)).await;
+                    attempt += 1;
+                }
+                outcome => return read(outcome?),
+            }
+        }
+    }
+}
+
+/// A quarter second, then twice that, with jitter so that many callers do not return together.
+fn backoff(attempt: u32) -> Duration {
+    let base = 250_u64 << (attempt - 1);
+    Duration::from_millis(base + rand::random_range(0..base))
+}
+
+/// The word in metadata that tells department subscriptions from individual ones on every Stripe object.
+fn subscription_type(audience: Audience) -> &'static str {
+    match audience {
+        Audience::Individual => "individual",
+        Audience::Team => "department",
+    }
+}
+
+/// A trial that nobody gave a card for ends; it does not turn into an unpaid invoice.
+fn cancel_when_no_card() -> CreateCheckoutSessionSubscriptionDataTrialSettings {
+    CreateCheckoutSessionSubscriptionDataTrialSettings::new(
+        CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehavior::new(
+            CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehaviorMissingPaymentMethod::Cancel,
+        ),
+    )
+}
+
+fn read<T: DeserializeOwned>(value: miniserde::json::Value) -> Result<T, Error> {
+    serde_json::from_str(&miniserde::json::to_string(&value)).map_err(|error| Error::Unreadable(error.to_string()))
+}
