@@ -1,4 +1,6 @@
 #![doc = include_str!("README.md")]
+// A page is one nested type; the deepest is a little over the default.
+#![recursion_limit = "256"]
 
 pub mod app;
 pub mod components;

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub struct Config {
     /// Where the local Stripe listens; port 0 picks a free one.
     pub stripe_addr: SocketAddr,
-    /// Where the local OpenID provider listens; port 0 picks a free one.
+    /// Where the local `OpenID` provider listens; port 0 picks a free one.
     pub oidc_addr: SocketAddr,
     /// Folder of the durable state; `None` keeps everything in memory.
     pub data: Option<PathBuf>,
@@ -89,7 +89,7 @@ pub struct SeedPrice {
     pub lookup_key: Option<String>,
 }
 
-/// Somebody who can sign in at the local OpenID provider.
+/// Somebody who can sign in at the local `OpenID` provider.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SeedUser {
     /// Stable subject identifier.

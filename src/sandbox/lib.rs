@@ -1,4 +1,4 @@
-//! A local Stripe and a local OpenID provider that speak the real protocols over HTTP.
+//! A local Stripe and a local `OpenID` provider that speak the real protocols over HTTP.
 //!
 //! `billhook dev` starts them in its own process and points its ordinary Stripe base URL and issuer
 //! at them; integration tests do the same on free ports. They never import the application and the
@@ -9,6 +9,7 @@
 //! `stripe` and `oidc`. Both clocks start as the wall clock; the Stripe one can be moved forward.
 
 #![recursion_limit = "256"]
+#![expect(clippy::format_collect, reason = "pages read best as mapped fragments, and are small")]
 
 mod calendar;
 mod config;
@@ -38,7 +39,7 @@ use stripe::Stripe;
 
 /// The variable that moves the local Stripe elsewhere.
 const STRIPE_ADDR: &str = "SANDBOX_STRIPE_ADDR";
-/// The variable that moves the local OpenID provider elsewhere.
+/// The variable that moves the local `OpenID` provider elsewhere.
 const OIDC_ADDR: &str = "SANDBOX_OIDC_ADDR";
 
 /// A running sandbox. Dropped, it stops at once; [`Sandbox::shutdown`] lets open requests finish.
@@ -87,7 +88,7 @@ impl Sandbox {
 
     /// The API key that the local Stripe accepts; always the same.
     pub fn secret_key(&self) -> &str {
-        self.stripe.secret_key()
+        stripe::SECRET_KEY
     }
 
     /// The signing secret of the application's webhook endpoint; always the same.
@@ -95,7 +96,7 @@ impl Sandbox {
         stripe::WEBHOOK_SECRET
     }
 
-    /// Issuer of the local OpenID provider, for example `http://127.0.0.1:12112`.
+    /// Issuer of the local `OpenID` provider, for example `http://127.0.0.1:12112`.
     pub fn issuer(&self) -> &str {
         self.provider.issuer()
     }

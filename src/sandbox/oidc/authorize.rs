@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::request::{Refusal, Request};
 use super::session::{Session, set_cookie};
-use super::{Provider, page, token};
+use super::{Provider, now, page, token};
 use crate::ids;
 use crate::page::{message, see_other};
 
@@ -39,7 +39,7 @@ pub(super) async fn show(
         return provider.refuse(&request, refusal);
     }
     let known = provider.session(&headers).filter(|session| {
-        let age = provider.now() - session.auth_time;
+        let age = now() - session.auth_time;
         let limit = request.max_age.as_deref().and_then(|age| age.parse().ok());
         limit.is_none_or(|limit: i64| age <= limit)
     });
@@ -105,7 +105,7 @@ impl Provider {
             "sid": session.sid,
             "auth_time": session.auth_time,
             "user": { "sub": session.user.sub, "email": session.user.email, "name": session.user.name },
-            "expires": self.now() + token::CODE_LIFETIME,
+            "expires": now() + token::CODE_LIFETIME,
         });
         if let Err(error) = self.store.write(|tx| tx.put(token::CODE, &code, grant)) {
             return failed(&error);

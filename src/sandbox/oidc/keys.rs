@@ -27,15 +27,14 @@ impl Keys {
     /// The kept key, or a new one.
     pub(super) fn load(store: &Store) -> Result<Self, Error> {
         let kept = store.read(|data| data.get(KIND, KIND).map(|key| key.text("seed").to_owned()));
-        let seed = match kept {
-            Some(seed) => seed,
-            None => {
-                let mut bytes = [0_u8; 32];
-                rand::rng().fill_bytes(&mut bytes);
-                let seed = hex::encode(bytes);
-                store.write(|tx| tx.put(KIND, KIND, json!({ "seed": seed })))?;
-                seed
-            }
+        let seed = if let Some(seed) = kept {
+            seed
+        } else {
+            let mut bytes = [0_u8; 32];
+            rand::rng().fill_bytes(&mut bytes);
+            let seed = hex::encode(bytes);
+            store.write(|tx| tx.put(KIND, KIND, json!({ "seed": seed })))?;
+            seed
         };
         Self::from_seed(&seed)
     }

@@ -1,4 +1,4 @@
-//! The local OpenID provider: discovery, authorization code flow with PKCE, user info and sign-out
+//! The local `OpenID` provider: discovery, authorization code flow with PKCE, user info and sign-out
 //! for one client and a few ready users. It knows nothing of Stripe or of the application.
 
 mod authorize;
@@ -16,6 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use axum::Router;
 use axum::routing::{get, post};
 
+use crate::calendar;
 use crate::config::SeedUser;
 use crate::page as layout;
 use crate::store::Store;
@@ -69,11 +70,6 @@ impl Provider {
         self.redirects.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn now(&self) -> i64 {
-        // Clients compare token times with their own clock, which the sandbox cannot move.
-        crate::calendar::wall()
-    }
-
     /// Everything this server answers.
     pub(crate) fn router(self: Arc<Self>) -> Router {
         Router::new()
@@ -87,4 +83,10 @@ impl Provider {
             .route("/oidc/logout", get(logout::by_link).post(logout::by_form))
             .with_state(self)
     }
+}
+
+/// The provider's clock. Clients compare token times with their own clock, which the sandbox cannot
+/// move, so this is the wall clock.
+fn now() -> i64 {
+    calendar::wall()
 }

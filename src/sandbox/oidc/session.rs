@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
 
-use super::Provider;
+use super::{Provider, now};
 use crate::Error;
 use crate::config::SeedUser;
 use crate::ids;
@@ -43,7 +43,7 @@ impl Provider {
 
     /// Signs a person in.
     pub(super) fn sign_in(&self, user: SeedUser) -> Result<Session, Error> {
-        let session = Session { sid: ids::new("sid_"), user, auth_time: self.now() };
+        let session = Session { sid: ids::new("sid_"), user, auth_time: now() };
         self.store.write(|tx| tx.put(KIND, &session.sid, kept(&session)))?;
         Ok(session)
     }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::keys::access_token_hash;
-use super::{CLIENT_ID, CLIENT_SECRET, Provider};
+use super::{CLIENT_ID, CLIENT_SECRET, Provider, now};
 use crate::ids;
 use crate::json::Json;
 
@@ -126,7 +126,7 @@ impl Provider {
 
     /// Uses a code up, whatever comes of it; a second use takes back what the first one got.
     fn redeem(&self, request: &Exchange, access_token: &str) -> Result<Value, Refused> {
-        let now = self.now();
+        let at = now();
         let outcome = self.store.write(|tx| {
             let Some(mut grant) = tx.data().get(CODE, &request.code).cloned() else {
                 return Err(invalid_grant("The code is unknown."));
@@ -137,9 +137,9 @@ impl Provider {
             }
             grant.set("token", access_token);
             tx.put(CODE, &request.code, grant.clone());
-            check(&grant, request, now)?;
+            check(&grant, request, at)?;
             let mut token = grant.get("user").cloned().unwrap_or_default();
-            token.set("expires", now + TOKEN_LIFETIME);
+            token.set("expires", at + TOKEN_LIFETIME);
             tx.put(TOKEN, access_token, token);
             Ok(grant)
         });
@@ -151,12 +151,12 @@ impl Provider {
     }
 
     fn id_claims(&self, grant: &Value, access_token: &str) -> Value {
-        let now = self.now();
+        let at = now();
         let mut claims = json!({
             "iss": self.issuer(),
             "aud": CLIENT_ID,
-            "iat": now,
-            "exp": now + TOKEN_LIFETIME,
+            "iat": at,
+            "exp": at + TOKEN_LIFETIME,
             "auth_time": grant.int("auth_time"),
             "at_hash": access_token_hash(access_token),
             "sid": grant.text("sid"),
@@ -170,8 +170,8 @@ impl Provider {
     }
 }
 
-fn check(grant: &Value, request: &Exchange, now: i64) -> Result<(), Refused> {
-    if grant.int("expires") < now {
+fn check(grant: &Value, request: &Exchange, at: i64) -> Result<(), Refused> {
+    if grant.int("expires") < at {
         return Err(invalid_grant("The code has expired."));
     }
     if grant.text("redirect_uri") != request.redirect_uri {
@@ -188,7 +188,7 @@ fn check(grant: &Value, request: &Exchange, now: i64) -> Result<(), Refused> {
 pub(super) async fn userinfo(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Response {
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let known = token.and_then(|token| provider.store.read(|data| data.get(TOKEN, token.trim()).cloned()));
-    match known.filter(|known| known.int("expires") >= provider.now()) {
+    match known.filter(|known| known.int("expires") >= now()) {
         Some(mut user) => {
             user.take_key("expires");
             user.set("email_verified", true);

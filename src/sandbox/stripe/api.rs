@@ -16,7 +16,7 @@ use super::account::{API_VERSION, Account, Origin};
 use super::error::ApiError;
 use super::routes::{self, Call};
 use super::traffic::{self, Fault};
-use super::{Stripe, expand, form, idempotency};
+use super::{SECRET_KEY, Stripe, expand, form, idempotency};
 use crate::ids;
 use crate::json::Json;
 
@@ -127,7 +127,7 @@ impl Incoming {
 
 impl Stripe {
     async fn answer(&self, incoming: &Incoming, fault: Option<&Fault>) -> Result<Answer, ApiError> {
-        self.authenticate(&incoming.headers)?;
+        authenticate(&incoming.headers)?;
         let key = incoming.key().filter(|_| incoming.method == "POST");
         if key.is_some_and(|key| key.len() > 255) {
             return Err(ApiError::invalid("Idempotency keys can have up to 255 characters."));
@@ -142,17 +142,6 @@ impl Stripe {
         let answer = self.once(incoming, key, fault);
         drop(claim);
         answer
-    }
-
-    fn authenticate(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(api_key);
-        match given {
-            Some(key) if key == self.secret_key() => Ok(()),
-            Some(key) => Err(ApiError::unauthorized(format!("Invalid API Key provided: {}", masked(&key)))),
-            None => Err(ApiError::unauthorized(
-                "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
-            )),
-        }
     }
 
     /// Executes the request unless its key has an answer already.
@@ -191,6 +180,17 @@ impl Stripe {
             }
             Ok(Answer { status: StatusCode::OK, body, replayed: false })
         })
+    }
+}
+
+fn authenticate(headers: &HeaderMap) -> Result<(), ApiError> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(api_key);
+    match given {
+        Some(key) if key == SECRET_KEY => Ok(()),
+        Some(key) => Err(ApiError::unauthorized(format!("Invalid API Key provided: {}", masked(&key)))),
+        None => Err(ApiError::unauthorized(
+            "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
+        )),
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) async fn work(stripe: Arc<Stripe>, client: reqwest::Client) {
             sending.spawn(attempt(Arc::clone(&stripe), client.clone(), job));
         }
         tokio::select! {
-            changed = changes.changed() => if changed.is_err() { return },
+            alive = changes.changed() => if alive.is_err() { return },
             Some(done) = sending.join_next() => if let Ok(endpoint) = done {
                 busy.remove(&endpoint);
             },

@@ -30,7 +30,7 @@ mod profile;
 mod promotion_codes;
 mod routes;
 mod seed;
-mod signature;
+pub(crate) mod signature;
 mod subscriptions;
 mod timers;
 mod traffic;
@@ -104,11 +104,6 @@ impl Stripe {
         })
     }
 
-    /// The key that the API accepts.
-    pub(crate) fn secret_key(&self) -> &'static str {
-        SECRET_KEY
-    }
-
     /// Root of the server.
     pub(crate) fn base_url(&self) -> &str {
         &self.base_url
@@ -117,6 +112,12 @@ impl Stripe {
     /// The sandbox clock.
     pub(crate) fn now(&self) -> i64 {
         self.store.read(crate::store::Data::now)
+    }
+
+    /// Tells of every change, for tests that wait for one.
+    #[cfg(test)]
+    pub(crate) fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.store.changes()
     }
 
     fn quietly(&self, work: impl FnOnce(&mut Account)) -> Result<(), crate::Error> {

@@ -191,9 +191,8 @@ impl Shape {
 
     fn scalar(&self, text: &str, param: &str) -> Result<Value, ApiError> {
         match self {
-            Self::Int | Self::Range => integer(text, param),
             Self::IntOr(words) if words.iter().any(|word| word == text) => Ok(text.into()),
-            Self::IntOr(_) => integer(text, param),
+            Self::Int | Self::Range | Self::IntOr(_) => integer(text, param),
             Self::Bool => match text {
                 "true" => Ok(true.into()),
                 "false" => Ok(false.into()),

@@ -9,6 +9,7 @@ use crate::json::Json;
 
 pub(crate) const ROUTES: &[Route] = &[get("/v1/account", "", account), get("/v1/balance", "", balance)];
 
+#[expect(clippy::unnecessary_wraps, reason = "the signature of all handlers")]
 fn account(_: &mut Account, _: &Call) -> Result<Value, ApiError> {
     Ok(json!({
         "id": "acct_sandbox",
@@ -27,6 +28,7 @@ fn account(_: &mut Account, _: &Call) -> Result<Value, ApiError> {
     }))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the signature of all handlers")]
 fn balance(account: &mut Account, _: &Call) -> Result<Value, ApiError> {
     let mut totals = std::collections::BTreeMap::<String, i64>::new();
     for charge in account.data().newest("charge") {

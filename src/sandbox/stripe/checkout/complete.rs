@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::order::Order;
+use super::order::{self, Order};
 use crate::json::{Json, merge};
 use crate::stripe::account::Account;
 use crate::stripe::cards::Card;
@@ -148,19 +148,11 @@ fn subscribe(
             fields.set(name, value.clone());
         }
     }
-    let items = order
-        .items
-        .iter()
-        .filter(|item| item.get("price").is_some_and(|it| it.text("type") == "recurring"))
-        .map(|item| NewItem {
-            price: item.get("price").cloned().unwrap_or_default(),
-            quantity: item.int("quantity"),
-            metadata: item.get("metadata").cloned().unwrap_or_else(|| json!({})),
-        })
-        .collect();
+    let (recurring, once): (Vec<&Value>, Vec<&Value>) = order.items.iter().partition(|item| order::recurs(item));
     let new = NewSubscription {
         customer: customer.unwrap_or_default().to_owned(),
-        items,
+        items: recurring.into_iter().map(new_item).collect(),
+        once: once.into_iter().map(new_item).collect(),
         trial_end: order.trial_end(account.now()),
         anchor: data.maybe_int("billing_cycle_anchor"),
         method,
@@ -174,6 +166,14 @@ fn subscribe(
     session.set("subscription", subscription.text("id"));
     session.set("invoice", subscription.get("latest_invoice").cloned().unwrap_or_default());
     Ok(())
+}
+
+fn new_item(item: &Value) -> NewItem {
+    NewItem {
+        price: item.get("price").cloned().unwrap_or_default(),
+        quantity: item.int("quantity"),
+        metadata: item.get("metadata").cloned().unwrap_or_else(|| json!({})),
+    }
 }
 
 fn collect(

@@ -218,7 +218,7 @@ fn items(account: &mut Account, params: &Value, mode: &str) -> Result<Vec<Value>
         let price = price(account, item, index)?;
         items.push(order::item(account, item, &price));
     }
-    let recurring = items.iter().filter(|item| recurs(item)).count();
+    let recurring = items.iter().filter(|item| order::recurs(item)).count();
     if mode == "subscription" && recurring == 0 {
         return Err(ApiError::invalid(
             "You must provide at least one recurring price in `subscription` mode when using prices.",
@@ -233,10 +233,6 @@ fn items(account: &mut Account, params: &Value, mode: &str) -> Result<Vec<Value>
         return Err(ApiError::invalid("All line items must have the same currency.").param("line_items"));
     }
     Ok(items)
-}
-
-fn recurs(item: &Value) -> bool {
-    item.get("price").is_some_and(|price| price.text("type") == "recurring")
 }
 
 fn price(account: &mut Account, item: &Value, index: usize) -> Result<Value, ApiError> {

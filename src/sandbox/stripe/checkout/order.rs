@@ -90,7 +90,8 @@ pub(super) fn full_amount(item: &Value) -> i64 {
     item.get("price").map_or(0, |price| price.int("unit_amount")) * item.int("quantity")
 }
 
-fn recurs(item: &Value) -> bool {
+/// Whether a line item bills again.
+pub(super) fn recurs(item: &Value) -> bool {
     item.get("price").is_some_and(|price| price.text("type") == "recurring")
 }
 

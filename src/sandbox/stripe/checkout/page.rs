@@ -15,12 +15,19 @@ use crate::stripe::cards::CARDS;
 use crate::stripe::coupons;
 use crate::stripe::error::ApiError;
 
+/// What is taken off.
+struct Discount {
+    /// The promotion code, or the coupon's name.
+    name: String,
+    coupon: Value,
+}
+
 /// Everything the page shows.
 pub(super) struct Content {
     session: Value,
     items: Vec<Value>,
     trial_end: Option<i64>,
-    discount: Option<(String, String)>,
+    discount: Option<Discount>,
     email: Option<String>,
     /// What was entered before.
     pub buyer: Buyer,
@@ -42,9 +49,9 @@ impl Content {
             .as_deref()
             .and_then(|code| account.get("promotion_code", code))
             .map(|code| code.text("code").to_owned());
-        let discount = order.source(account).map(|source| {
-            let name = source.coupon.maybe("name").unwrap_or("Discount").to_owned();
-            (code.unwrap_or(name), coupons::about(&source.coupon))
+        let discount = order.source(account).map(|source| Discount {
+            name: code.unwrap_or_else(|| source.coupon.maybe("name").unwrap_or("Discount").to_owned()),
+            coupon: source.coupon,
         });
         let email = session
             .maybe("customer")
@@ -95,11 +102,21 @@ impl Content {
         self.items.iter().filter_map(|item| item.get("price")?.get("recurring")).find(|recurring| recurring.is_object())
     }
 
-    /// What each later period costs.
+    /// What each later period costs, as far as the discount lasts.
     fn later(&self) -> String {
-        let total: i64 = self.items.iter().map(order::full_amount).sum();
-        let amount = money(total, self.currency());
+        let recurring = self.items.iter().filter(|item| order::recurs(item));
+        let total: i64 = recurring.map(order::full_amount).sum();
+        let amount = money(total - self.lasting_discount(total), self.currency());
         self.recurring().map_or(amount.clone(), |it| format!("{amount} per {}", cadence(it)))
+    }
+
+    fn lasting_discount(&self, amount: i64) -> i64 {
+        match &self.discount {
+            Some(discount) if discount.coupon.text("duration") != "once" => {
+                coupons::amount_off(&discount.coupon, amount, self.currency())
+            }
+            _ => 0,
+        }
     }
 
     fn summary(&self) -> String {
@@ -132,20 +149,34 @@ impl Content {
                 calendar::date(end)
             );
         }
-        let total = money(self.session.int("amount_total"), self.currency());
-        let every = self
-            .recurring()
-            .map_or_else(String::new, |it| format!(" <span class=\"muted small\">per {}</span>", escape(&cadence(it))));
-        format!("<p class=\"total num\">{}{every}</p>", escape(&total))
+        let today = money(self.session.int("amount_total"), self.currency());
+        let Some(recurring) = self.recurring() else {
+            return format!("<p class=\"total num\">{}</p>", escape(&today));
+        };
+        let every = cadence(recurring);
+        let later = self.later();
+        if later == format!("{today} per {every}") {
+            return format!(
+                "<p class=\"total num\">{} <span class=\"muted small\">per {}</span></p>",
+                escape(&today),
+                escape(&every)
+            );
+        }
+        format!(
+            "<p class=\"total num\">{} <span class=\"muted small\">today</span></p><p class=\"muted\">Then {}</p>",
+            escape(&today),
+            escape(&later)
+        )
     }
 
     fn lines(&self) -> String {
         let mut lines: String = self.items.iter().map(|item| self.line(item)).collect();
         let subtotal = self.session.int("amount_subtotal");
         let total = self.session.int("amount_total");
-        if let Some((name, about)) = &self.discount {
+        if let Some(discount) = &self.discount {
             let off = money(total - subtotal, self.currency());
-            lines += &row(&format!("{} ({})", escape(name), escape(about)), &off, "");
+            let about = coupons::about(&discount.coupon);
+            lines += &row(&format!("{} ({})", escape(&discount.name), escape(&about)), &off, "");
         }
         lines += &row("Total due today", &money(total, self.currency()), "sum");
         format!("<ul class=\"lines\">{lines}</ul>")
@@ -189,7 +220,7 @@ impl Content {
             return error;
         }
         let id = self.session.text("id");
-        if let Some((name, _)) = &self.discount {
+        if let Some(Discount { name, .. }) = &self.discount {
             return format!(
                 "<form method=\"post\" action=\"/c/pay/{id}/options\"><input type=\"hidden\" name=\"remove_promotion_code\" value=\"1\">\
                  <p><span class=\"badge good\">{}</span> <button class=\"plain small\">Remove promotion code</button></p></form>",
@@ -299,7 +330,7 @@ pub(crate) fn test_cards() -> String {
         })
         .collect();
     format!(
-        "<details id=\"cards\"><summary>Test cards</summary><table class=\"cards\"><tbody>{rows}</tbody></table>\
+        "<details id=\"cards\" open><summary>Test cards</summary><table class=\"cards\"><tbody>{rows}</tbody></table>\
          <p class=\"small muted\">Any future expiry and any three digits.</p></details>"
     )
 }

@@ -11,7 +11,7 @@ use crate::calendar;
 use crate::json::Json;
 use crate::page::{escape, render};
 use crate::store::Data;
-use crate::stripe::{Stripe, events};
+use crate::stripe::{SECRET_KEY, Stripe, events};
 
 const SHOWN: usize = 25;
 
@@ -35,7 +35,7 @@ pub(crate) async fn show(State(stripe): State<Arc<Stripe>>) -> Response {
              It holds one test account on this machine; nothing is charged and nothing leaves it.</p>\
              <h2>What it holds</h2>{}{}{}{}{}</main>",
             escape(stripe.base_url()),
-            stripe.secret_key(),
+            SECRET_KEY,
             counts(data),
             switches(data),
             subscriptions(data),
@@ -113,8 +113,9 @@ fn recent(data: &Data) -> String {
         .map(|event| {
             let id = escape(event.text("id"));
             format!(
-                "<tr><td>{}</td><td>{}</td><td>{}</td><td><form class=\"row\" method=\"post\" action=\"/sandbox/page/redeliver\">\
-                 <input type=\"hidden\" name=\"event\" value=\"{id}\"><button class=\"plain small\">Resend <span class=\"mono\">{id}</span></button></form></td></tr>",
+                "<tr><td>{}</td><td>{}<br><code class=\"muted\">{id}</code></td><td>{}</td><td>\
+                 <form class=\"row\" method=\"post\" action=\"/sandbox/page/redeliver\"><input type=\"hidden\" name=\"event\" value=\"{id}\">\
+                 <button class=\"plain small\" aria-label=\"Resend {id}\">Resend</button></form></td></tr>",
                 calendar::moment(event.int("created")),
                 escape(event.text("type")),
                 delivery(data, event)

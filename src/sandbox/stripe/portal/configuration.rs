@@ -127,6 +127,7 @@ fn fill(configuration: &mut Value, params: &Value) {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the signature of all handlers")]
 fn create(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     let mut configuration = object(account);
     let features = configuration.get_mut("features").and_then(Value::as_object_mut);

@@ -1,6 +1,8 @@
 //! What the portal shows: the plan, the payment method, the invoices, and the forms behind the
 //! buttons. Labels and buttons are stable, browser tests rely on them.
 
+use std::fmt::Write;
+
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
@@ -93,14 +95,15 @@ impl Overview {
         let root = format!("/p/session/{}/subscriptions/{}", self.session.text("id"), subscription.text("id"));
         let mut buttons = String::new();
         if configuration::allows(&self.configuration, "subscription_update") {
-            buttons += &format!("<a class=\"button plain\" href=\"{root}/plan\">Switch plan</a>");
+            let _ = write!(buttons, "<a class=\"button plain\" href=\"{root}/plan\">Switch plan</a>");
         }
         if ends(subscription).is_some() {
-            buttons += &format!(
+            let _ = write!(
+                buttons,
                 "<form class=\"row\" method=\"post\" action=\"{root}/renew\"><button>Don’t cancel plan</button></form>"
             );
         } else if configuration::allows(&self.configuration, "subscription_cancel") {
-            buttons += &format!("<a class=\"button plain\" href=\"{root}/cancel\">Cancel plan</a>");
+            let _ = write!(buttons, "<a class=\"button plain\" href=\"{root}/cancel\">Cancel plan</a>");
         }
         format!("<div class=\"actions\">{buttons}</div>")
     }

@@ -9,7 +9,7 @@ use crate::stripe::account::Account;
 use crate::stripe::discounts::{self, Place, Source};
 use crate::stripe::error::ApiError;
 use crate::stripe::routes::{Call, apply_metadata};
-use crate::stripe::{customers, invoices, prices};
+use crate::stripe::{customers, invoices, prices, products};
 
 pub(super) const PARAMS: &str = "add_invoice_items:any application_fee_percent:any automatic_tax:any \
     backdate_start_date:int billing_cycle_anchor:int billing_cycle_anchor_config:any \
@@ -45,6 +45,8 @@ pub(crate) struct NewSubscription {
     pub customer: String,
     /// What is subscribed to.
     pub items: Vec<NewItem>,
+    /// What is billed once, on the first invoice.
+    pub once: Vec<NewItem>,
     /// End of the trial, if there is one.
     pub trial_end: Option<i64>,
     /// A future start of the billing cycle.
@@ -141,7 +143,7 @@ fn redeem(account: &mut Account, new: &NewSubscription, subscription: &mut Value
 fn start(account: &mut Account, new: &NewSubscription, mut subscription: Value) -> Result<Value, ApiError> {
     let trial = subscription.maybe_int("trial_end").is_some();
     let sends = subscription.text("collection_method") == "send_invoice";
-    let draft = draft(account, &subscription, new.anchor.filter(|_| !trial));
+    let draft = draft(account, &subscription, new);
     let free = draft.lines.iter().all(|line| line.amount == 0);
     subscription.set("latest_invoice", draft.id.clone());
     subscription.set(
@@ -170,18 +172,18 @@ fn start(account: &mut Account, new: &NewSubscription, mut subscription: Value) 
     account.path("subscription", &id)
 }
 
-fn draft(account: &Account, subscription: &Value, anchor: Option<i64>) -> invoices::Draft {
+fn draft(account: &Account, subscription: &Value, new: &NewSubscription) -> invoices::Draft {
     let trial = subscription.maybe_int("trial_end").is_some();
-    let lines = object::items(subscription)
-        .iter()
-        .map(|item| {
-            let mut line = object::line(account, item, trial);
-            if let Some(anchor) = anchor {
-                line.amount = update::share_until(item, account.now(), anchor);
-            }
-            line
-        })
-        .collect();
+    let anchor = new.anchor.filter(|_| !trial);
+    let recurring = object::items(subscription).iter().map(|item| {
+        let mut line = object::line(account, item, trial);
+        if let Some(anchor) = anchor {
+            line.amount = update::share_until(item, account.now(), anchor);
+        }
+        line
+    });
+    let once = new.once.iter().map(|item| once_line(account, item));
+    let lines = recurring.chain(once).collect();
     invoices::Draft {
         id: ids::new("in_"),
         customer: subscription.text("customer").to_owned(),
@@ -191,6 +193,19 @@ fn draft(account: &Account, subscription: &Value, anchor: Option<i64>) -> invoic
         lines,
         discounts: subscription.list("discounts").to_vec(),
         period: (account.now(), account.now()),
+    }
+}
+
+fn once_line(account: &Account, item: &NewItem) -> invoices::Line {
+    let name = products::name(account, item.price.text("product"));
+    invoices::Line {
+        description: format!("{} × {name}", item.quantity),
+        amount: item.price.int("unit_amount") * item.quantity,
+        quantity: item.quantity,
+        price: item.price.clone(),
+        period: (account.now(), account.now()),
+        item: None,
+        proration: false,
     }
 }
 
@@ -216,6 +231,7 @@ pub(super) fn call(account: &mut Account, call: &Call) -> Result<Value, ApiError
     let new = NewSubscription {
         customer: customer.to_owned(),
         items,
+        once: Vec::new(),
         trial_end: trial_end(account, params)?,
         anchor: params.maybe_int("billing_cycle_anchor"),
         method: method.map(str::to_owned),

@@ -110,7 +110,7 @@ pub(super) fn schedule(account: &Account, subscription: &mut Value, params: &Val
         (Some(at), Some(true)) if !at.is_null() => {
             Err(ApiError::invalid("You may only specify one of these parameters: cancel_at, cancel_at_period_end."))
         }
-        (Some(Value::Null), Some(true)) | (None, Some(true)) => {
+        (Some(Value::Null) | None, Some(true)) => {
             cancel::schedule_at_period_end(account, subscription);
             Ok(true)
         }
