@@ -121,7 +121,7 @@ fn included(plan: &Plan, catalog: &Catalog) -> Vec<String> {
     });
     let limits = catalog.meters.iter().filter_map(|meter| {
         let limit = plan.limits.get(&meter.id)?;
-        (*limit != Limit::AtMost(0)).then(|| meter.allowance(*limit))
+        (*limit != Limit::AtMost(0)).then(|| meter.line(*limit))
     });
     let features = catalog
         .features

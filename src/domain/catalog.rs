@@ -129,6 +129,13 @@ impl Meter {
         format!("{} {unit}", group_thousands(number))
     }
 
+    /// The allowance as a line of its own, with the meter's name where the unit does not say what it is of:
+    /// `3 projects`, but `Storage: 10 GB`.
+    pub fn line(&self, limit: Limit) -> String {
+        let allowance = self.allowance(limit);
+        if self.unit.eq_ignore_ascii_case(&self.name) { allowance } else { format!("{}: {allowance}", self.name) }
+    }
+
     /// What a plan includes of it: `3 projects`, `Unlimited projects`.
     pub fn allowance(&self, limit: Limit) -> String {
         match limit {

@@ -75,7 +75,7 @@ fn Order(order: CheckoutView) -> impl IntoView {
                     "Tax may be added."
                 </p>
             </form>
-            <p><a href="/pricing">"Back to all plans"</a>{format!(" · {} in {}", catalog().name, catalog().currency.code().to_uppercase())}</p>
+            <p><a href="/pricing">"Back to all plans"</a></p>
         </div>
     }
 }

@@ -79,13 +79,20 @@ fn Next(plan: Plan) -> impl IntoView {
         .iter()
         .filter_map(|meter| Some((meter, plan.limits.get(&meter.id)?)))
         .filter(|(meter, limit)| current.as_ref().is_none_or(|current| current.limits.get(&meter.id) != Some(limit)))
-        .map(|(meter, limit)| view! { <li>{Icon::Check.view()}<span>{meter.allowance(*limit)}</span></li> })
+        .map(|(meter, limit)| view! { <li>{Icon::Check.view()}<span>{meter.line(*limit)}</span></li> })
         .collect_view();
+    // Whoever pays already changes the subscription they have; a checkout would make a second one.
+    let pays = current.is_some_and(|current| current.id != catalog.free_plan);
+    let (address, words) = if pays {
+        ("/settings/billing".to_owned(), "Change plan".to_owned())
+    } else {
+        (format!("/checkout/{}", plan.id), format!("Upgrade to {}", plan.name))
+    };
     view! {
         <section class="card card-quiet" aria-labelledby="next">
             <h2 id="next">{format!("{} adds", plan.name)}</h2>
             <ul class="ticks">{limits}{added}</ul>
-            <a class="button button-primary" href=format!("/checkout/{}", plan.id)>{format!("Upgrade to {}", plan.name)}</a>
+            <a class="button button-primary" href=address>{words}</a>
         </section>
     }
 }

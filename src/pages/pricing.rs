@@ -26,7 +26,7 @@ pub fn PricingPage() -> impl IntoView {
             <h1>"Plans and pricing"</h1>
             <p class="lead">{trial}"Prices in "{catalog.currency.code().to_uppercase()}", before tax. Cancel at any time."</p>
         </header>
-        <form method="get" action="/pricing">
+        <form class="pricing" method="get" action="/pricing">
             {if both {
                 view! {
                     <PeriodSwitch initial=period saving=catalog.best_yearly_saving_percent()>

@@ -6,7 +6,9 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::HeaderMap;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::timeout::TimeoutLayer;
@@ -14,6 +16,7 @@ use tower_http::trace::TraceLayer;
 
 use super::routes::{billing, health, organizations, plans, theme, webhook};
 use super::{App, assets, auth, guard, pages};
+use crate::error::{AppError, Code};
 
 /// The largest body that anybody may send: an event is a few kilobytes.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -22,6 +25,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Everything that answers over HTTP.
 pub fn router(app: App) -> Router {
+    // Where several apps share a process, as in tests, the first has set it already.
+    drop(any_spawner::Executor::init_tokio());
     Router::new()
         .merge(for_people(&app))
         .merge(for_machines())
@@ -29,6 +34,7 @@ pub fn router(app: App) -> Router {
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::REQUEST_TIMEOUT, TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(CatchPanicLayer::custom(failed))
         .layer(TraceLayer::new_for_http())
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
@@ -73,4 +79,9 @@ fn for_machines() -> Router<App> {
         .route("/pkg/{file}", get(assets::package))
         .route("/favicon.svg", public("favicon.svg"))
         .route("/robots.txt", public("robots.txt"))
+}
+
+/// A handler that panicked answers like any other failure. The panic itself is in the log.
+fn failed(_: Box<dyn std::any::Any + Send>) -> Response {
+    AppError::new(Code::Internal, "Something went wrong on our side. Please try again.").into_response()
 }

@@ -1,1 +1,16 @@
-fn main() {}
+//! Integration tests: a file per capability, each through the outermost door. Every test has an application, a sandbox
+//! and a database of its own. `BILLHOOK_TEST_POSTGRES` runs them on PostgreSQL instead of SQLite.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod auth;
+mod catalog;
+mod checkout;
+mod config;
+#[path = "../dev.rs"]
+mod dev;
+mod guard;
+mod harness;
+mod pages;
+mod restart;
+mod tidy;
+mod webhook;

@@ -39,7 +39,7 @@ pub(super) fn picker(provider: &Provider, request: &Request, query: &str, error:
 fn person(user: &SeedUser) -> String {
     let initial: String = user.name.chars().take(1).collect();
     format!(
-        "<button class=\"person plain\" name=\"user\" value=\"{}\" aria-label=\"Continue as {name}\">\
+        "<button class=\"person plain\" name=\"user\" value=\"{}\">\
          <span class=\"avatar\" aria-hidden=\"true\">{}</span><span>Continue as {name}</span><span class=\"mail\">{}</span></button>",
         escape(&user.sub),
         escape(&initial),

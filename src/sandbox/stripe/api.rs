@@ -12,15 +12,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::account::{API_VERSION, Account, Origin};
+use super::account::{API_VERSION, Origin};
 use super::error::ApiError;
 use super::routes::{self, Call};
 use super::traffic::{self, Fault};
-use super::{SECRET_KEY, Stripe, expand, form, idempotency};
+use super::{SECRET_KEY, Stripe, expand, form, idempotency, timers};
 use crate::ids;
 use crate::json::Json;
 
-const BODY_LIMIT: usize = 1 << 20;
+const BODY_LIMIT: usize = 256 * 1024;
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("stripe-should-retry");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -147,11 +147,12 @@ impl Stripe {
     /// Executes the request unless its key has an answer already.
     fn once(&self, incoming: &Incoming, key: Option<&str>, fault: Option<&Fault>) -> Result<Answer, ApiError> {
         let fingerprint = incoming.fingerprint();
-        if let Some(key) = key {
-            let kept = self.run(Origin::default(), |account| idempotency::kept(account, key, &fingerprint))?;
-            if let Some((status, body)) = kept {
-                return Ok(Answer { status, body, replayed: true });
-            }
+        let kept = self.run(Origin::default(), |account| {
+            timers::run_due(account);
+            key.map_or(Ok(None), |key| idempotency::kept(account, key, &fingerprint))
+        })?;
+        if let Some((status, body)) = kept {
+            return Ok(Answer { status, body, replayed: true });
         }
         let outcome = match fault.and_then(Fault::status) {
             Some(status) => Err(ApiError::with_status(status, "The sandbox was told to fail this request.")),
@@ -173,7 +174,7 @@ impl Stripe {
     fn execute(&self, incoming: &Incoming, key: Option<&str>, fingerprint: &str) -> Result<Answer, ApiError> {
         let (run, call) = incoming.call()?;
         self.run(incoming.origin(), |account| {
-            let mut body = perform(account, run, &call)?;
+            let mut body = run(account, &call)?;
             expand::expand(account, &mut body, call.params.list("expand"))?;
             if let Some(key) = key {
                 idempotency::keep(account, key, fingerprint, StatusCode::OK, &body);
@@ -192,11 +193,6 @@ fn authenticate(headers: &HeaderMap) -> Result<(), ApiError> {
             "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
         )),
     }
-}
-
-fn perform(account: &mut Account, run: routes::Handler, call: &Call) -> Result<Value, ApiError> {
-    super::timers::run_due(account);
-    run(account, call)
 }
 
 fn api_key(authorization: &str) -> Option<String> {

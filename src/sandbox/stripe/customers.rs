@@ -75,6 +75,14 @@ pub(crate) fn existing(account: &Account, id: &str, param: &str) -> Result<Value
     account.find("customer", id, param)
 }
 
+/// Refuses a list filter that names a customer who never was.
+pub(crate) fn check_filter(account: &Account, params: &Value) -> Result<(), ApiError> {
+    match params.maybe("customer") {
+        Some(id) if account.get(DELETED, id).is_none() => existing(account, id, "customer").map(|_| ()),
+        _ => Ok(()),
+    }
+}
+
 /// The payment method that pays when neither invoice nor subscription names one.
 pub(crate) fn default_payment_method(account: &Account, customer: &str) -> Option<String> {
     account.get("customer", customer)?.get("invoice_settings")?.maybe("default_payment_method").map(str::to_owned)

@@ -5,6 +5,9 @@
 
 use openidconnect::url::form_urlencoded;
 
+/// Deeper names than any parameter of the API are taken as one segment.
+const MAX_DEPTH: usize = 12;
+
 /// A node of the parameter tree.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node {
@@ -36,7 +39,7 @@ fn path(name: &str) -> Vec<&str> {
         segments.push(segment);
         rest = after;
     }
-    if rest.is_empty() { segments } else { vec![name] }
+    if rest.is_empty() && segments.len() <= MAX_DEPTH { segments } else { vec![name] }
 }
 
 fn insert(branch: &mut Vec<(String, Node)>, path: &[&str], value: String) {
@@ -109,5 +112,7 @@ mod tests {
         for input in [&b"%"[..], b"%zz=%", b"&&&", b"=", b"[[[]]]=1", b"\xff\xfe=1"] {
             parse(input);
         }
+        let deep = format!("a{}=1", "[b]".repeat(50_000));
+        assert_eq!(parse(deep.as_bytes()).len(), 1);
     }
 }

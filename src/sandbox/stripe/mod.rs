@@ -39,6 +39,8 @@ mod webhook_endpoints;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::{any, get};
 
 use account::{Account, Origin};
@@ -153,7 +155,12 @@ impl Stripe {
             .route("/i/{invoice}", get(invoices::hosted).post(invoices::pay_form))
             .route("/i/{invoice}/pdf", get(invoices::document))
             .route("/v1/{*path}", any(api::handle))
-            .fallback(api::handle)
+            .fallback(nothing_here)
             .with_state(self)
     }
+}
+
+async fn nothing_here() -> Response {
+    let text = "The API is under /v1, the control page at /.";
+    page::message(StatusCode::NOT_FOUND, "Not found", text)
 }

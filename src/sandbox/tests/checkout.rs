@@ -69,9 +69,10 @@ async fn a_trial_runs_from_session_to_subscription_and_announces_itself_in_order
 async fn without_a_trial_the_first_payment_makes_it_active() {
     let world = World::new().await;
     let customer = world.customer().await;
-    let session = world.session(&[("customer", &customer)]).await;
+    let session = world.session(&[("customer", &customer), ("customer_update[name]", "auto")]).await;
     assert_eq!(session["amount_total"], 2_900);
     assert_eq!(world.pay(&session, "4242424242424242").await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(world.get(&format!("/v1/customers/{customer}")).await["name"], "Ada");
     let page = world.get("/v1/subscriptions?status=active&expand[]=data.latest_invoice.payments").await;
     let subscription = &page["data"][0];
     assert_eq!(subscription["customer"], customer.as_str());

@@ -1,4 +1,4 @@
-//! The OpenID provider with the openidconnect crate as its client.
+//! The `OpenID` provider with the openidconnect crate as its client.
 
 use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreIdToken, CoreProviderMetadata};
 use openidconnect::{

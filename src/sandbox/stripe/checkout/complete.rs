@@ -77,7 +77,7 @@ pub(super) fn complete(
     if let Some(entry) = entry {
         refuse_declining(entry.card)?;
     }
-    let customer = customer(account, &session, buyer);
+    let customer = customer(account, &session, &order, buyer);
     let method = entry.map(|entry| {
         let method = payment_methods::save(account, entry, customer.as_deref(), &buyer.details());
         method.text("id").to_owned()
@@ -119,8 +119,9 @@ fn details(buyer: &Buyer) -> Value {
 }
 
 /// The session's customer, or a new one where the mode asks for one.
-fn customer(account: &mut Account, session: &Value, buyer: &Buyer) -> Option<String> {
+fn customer(account: &mut Account, session: &Value, order: &Order, buyer: &Buyer) -> Option<String> {
     if let Some(known) = session.maybe("customer") {
+        complement(account, known, order, buyer);
         return Some(known.to_owned());
     }
     let wanted = session.text("mode") == "subscription" || session.text("customer_creation") == "always";
@@ -131,6 +132,23 @@ fn customer(account: &mut Account, session: &Value, buyer: &Buyer) -> Option<Str
     merge(&mut customer, buyer.details());
     account.create(&customer, "customer.created");
     Some(customer.text("id").to_owned())
+}
+
+/// Adds an address that was not known, and the name when the session says so.
+fn complement(account: &mut Account, id: &str, order: &Order, buyer: &Buyer) {
+    let Some(mut customer) = account.get("customer", id).cloned() else {
+        return;
+    };
+    let details = buyer.details();
+    if customer.maybe("email").is_none() && customers::plausible(details.text("email")) {
+        customer.set("email", details.text("email"));
+    }
+    if order.customer_update.text("name") == "auto"
+        && let Some(name) = details.maybe("name")
+    {
+        customer.set("name", name);
+    }
+    account.update(&customer, "customer.updated");
 }
 
 fn subscribe(

@@ -87,6 +87,7 @@ pub(super) fn call(account: &mut Account, call: &Call) -> Result<Value, ApiError
         items: items(account, params, mode)?,
         subscription_data: data,
         payment_intent_data: params.get("payment_intent_data").cloned().unwrap_or_else(|| json!({})),
+        customer_update: params.get("customer_update").cloned().unwrap_or_default(),
         coupon: sources.first().map(|it| it.coupon.text("id").to_owned()),
         promotion_code: sources.first().and_then(|it| it.promotion_code.clone()),
         challenge: None,

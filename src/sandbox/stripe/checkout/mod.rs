@@ -17,8 +17,8 @@ pub(crate) use page::{alert, field, test_cards};
 
 use super::account::Account;
 use super::error::ApiError;
-use super::list;
 use super::routes::{Call, Route, apply_metadata, get, post};
+use super::{customers, list};
 use crate::json::Json;
 
 const LIST: &str = "@list created:range customer customer_account customer_details{email!} payment_intent \
@@ -78,6 +78,7 @@ fn line_items_call(account: &mut Account, call: &Call) -> Result<Value, ApiError
 
 fn all(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     let params = &call.params;
+    customers::check_filter(account, params)?;
     let email = params.get("customer_details").and_then(|it| it.maybe("email"));
     list::page(account, "checkout.session", "/v1/checkout/sessions", params, |session| {
         ["customer", "payment_intent", "status", "subscription"]

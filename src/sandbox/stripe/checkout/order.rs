@@ -24,6 +24,9 @@ pub(super) struct Order {
     pub subscription_data: Value,
     /// `payment_intent_data` as it was given.
     pub payment_intent_data: Value,
+    /// `customer_update` as it was given.
+    #[serde(default)]
+    pub customer_update: Value,
     /// The coupon that applies.
     pub coupon: Option<String>,
     /// The promotion code that brought it.

@@ -1,4 +1,13 @@
 //! Steering the sandbox: the JSON control API under `/sandbox`, and the page at `/`.
+//!
+//! | request | does |
+//! |---|---|
+//! | `POST /sandbox/webhooks {"mode"}` | `deliver`, `hold` (queue until deliver) or `drop` new events |
+//! | `GET /sandbox/webhooks` | the mode, pending and settled deliveries |
+//! | `POST /sandbox/webhooks/redeliver {"event"}` | sends an event again to every endpoint |
+//! | `POST /sandbox/clock {"advance_seconds"}` | moves the Stripe clock forward |
+//! | `GET`, `DELETE /sandbox/requests` | the API requests received so far; forget them |
+//! | `POST /sandbox/faults {"next": […]}` | how the next requests go wrong, see `traffic::Fault` |
 
 pub(crate) mod page;
 

@@ -14,7 +14,7 @@ pub(crate) use page::{document, hosted, pay_form};
 use super::account::Account;
 use super::error::ApiError;
 use super::routes::{Call, Route, apply_metadata, get, post};
-use super::{list, subscriptions};
+use super::{customers, list, subscriptions};
 use crate::json::Json;
 
 /// Payments of invoices.
@@ -83,6 +83,7 @@ fn update(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
 
 fn all(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     let params = &call.params;
+    customers::check_filter(account, params)?;
     list::page(account, "invoice", "/v1/invoices", params, |invoice| {
         ["collection_method", "customer", "status"].iter().all(|field| list::matches(invoice, field, params))
             && list::in_range(invoice, "due_date", params)

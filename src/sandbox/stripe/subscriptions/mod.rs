@@ -19,7 +19,7 @@ pub(crate) use update::{apply as update, set_payment_method};
 use super::account::Account;
 use super::error::ApiError;
 use super::routes::{Call, Route, delete, get, post};
-use super::{invoices, list};
+use super::{customers, invoices, list};
 use crate::json::Json;
 
 /// Stripe gives the first payment this long.
@@ -117,6 +117,7 @@ fn retrieve(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
 
 fn all(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     let params = &call.params;
+    customers::check_filter(account, params)?;
     list::page(account, "subscription", "/v1/subscriptions", params, |subscription| {
         ["customer", "collection_method", "test_clock"].iter().all(|field| list::matches(subscription, field, params))
             && status_matches(subscription, params.maybe("status"))

@@ -1,0 +1,251 @@
+//! The surroundings of a test: an application with its sandbox on free ports, and a browser to visit it with.
+
+use std::path::PathBuf;
+
+use billhook::server::clock::Clock;
+use billhook::server::config::{Config, Variables, read_catalog};
+use billhook::server::{App, run};
+use reqwest::header::LOCATION;
+use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
+use sandbox::Sandbox;
+use serde_json::Value;
+use sqlx::{AnyPool, AssertSqlSafe};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::dev;
+
+/// A running application with its surroundings.
+pub struct World {
+    pub url: String,
+    pub sandbox: Sandbox,
+    pub app: App,
+    variables: Variables,
+    database: Database,
+    stop: Option<oneshot::Sender<()>>,
+    running: Option<JoinHandle<()>>,
+}
+
+/// A database that only one test sees.
+struct Database {
+    url: String,
+    file: Option<PathBuf>,
+}
+
+impl Database {
+    async fn new() -> Self {
+        let name = format!("billhook_{}", uuid::Uuid::new_v4().simple());
+        match std::env::var("BILLHOOK_TEST_POSTGRES") {
+            Ok(server) => {
+                sqlx::any::install_default_drivers();
+                let admin = AnyPool::connect(&server).await.expect("the PostgreSQL of BILLHOOK_TEST_POSTGRES answers");
+                sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.unwrap();
+                admin.close().await;
+                Self { url: with_database(&server, &name), file: None }
+            }
+            Err(_) => {
+                let file = std::env::temp_dir().join(format!("{name}.db"));
+                Self { url: format!("sqlite://{}?mode=rwc", file.display()), file: Some(file) }
+            }
+        }
+    }
+}
+
+/// The server's address with another database: the path is replaced, options stay.
+fn with_database(server: &str, name: &str) -> String {
+    let (address, options) = server.split_once('?').map_or((server, ""), |(address, options)| (address, options));
+    let scheme_end = address.find("://").map_or(0, |at| at + 3);
+    let path = address[scheme_end..].find('/').map_or(address.len(), |at| scheme_end + at);
+    let options = if options.is_empty() { String::new() } else { format!("?{options}") };
+    format!("{}/{name}{options}", &address[..path])
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let Some(file) = &self.file else { return };
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = file.clone().into_os_string();
+            name.push(suffix);
+            // It may never have been made.
+            drop(std::fs::remove_file(name));
+        }
+    }
+}
+
+impl World {
+    /// An application on the default catalogue.
+    pub async fn start() -> Self {
+        Self::with_catalog("builder").await
+    }
+
+    /// An application on a built-in catalogue.
+    pub async fn with_catalog(catalog: &str) -> Self {
+        let database = Database::new().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut variables = Variables::default();
+        variables.set("BILLHOOK_CATALOG", catalog);
+        variables.set("DATABASE_URL", database.url.clone());
+        let any_port = "127.0.0.1:0".parse().unwrap();
+        let places =
+            dev::Places { stripe_addr: any_port, oidc_addr: any_port, data: None, public_url: url.clone() };
+        let plans = read_catalog(&variables).unwrap();
+        let sandbox = dev::start(places, &plans, &mut variables).await.unwrap();
+        let app = App::open(Config::read(&variables).unwrap(), Clock::system()).await.unwrap();
+        let mut world = Self { url, sandbox, app, variables, database, stop: None, running: None };
+        world.serve(listener);
+        world
+    }
+
+    fn serve(&mut self, listener: TcpListener) {
+        let (stop, stopped) = oneshot::channel();
+        self.stop = Some(stop);
+        let stopped = async {
+            // The sender's end is the signal, whether it sends or is dropped.
+            drop(stopped.await);
+        };
+        self.running = Some(tokio::spawn(run(self.app.clone(), listener, stopped)));
+    }
+
+    /// Stops the application and starts it again on the same database and address; the sandbox goes on.
+    pub async fn restart(&mut self) {
+        self.stop.take();
+        self.running.take().unwrap().await.unwrap();
+        let listener = TcpListener::bind(self.url.trim_start_matches("http://")).await.unwrap();
+        self.app = App::open(Config::read(&self.variables).unwrap(), Clock::system()).await.unwrap();
+        self.serve(listener);
+    }
+
+    /// A connection to the test's database, to look at what the application stored.
+    pub async fn database(&self) -> AnyPool {
+        AnyPool::connect(&self.database.url).await.unwrap()
+    }
+
+    /// How many rows a table has.
+    pub async fn count(&self, table: &str) -> i64 {
+        let query = AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
+        sqlx::query_scalar(query).fetch_one(&self.database().await).await.unwrap()
+    }
+
+    /// Waits until every event has been delivered and worked off.
+    pub async fn settled(&self) {
+        self.sandbox.deliveries_idle().await;
+        while self.app.store.events_waiting().await.unwrap() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Asks the sandbox's Stripe.
+    pub async fn stripe(&self, path: &str) -> Value {
+        let url = format!("{}{path}", self.sandbox.stripe_url());
+        Client::new().get(url).bearer_auth(self.sandbox.secret_key()).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// A browser that has not been here before.
+    pub fn browser(&self) -> Browser {
+        let client = Client::builder().cookie_store(true).redirect(redirect::Policy::none()).build().unwrap();
+        Browser { client, url: self.url.clone() }
+    }
+
+    /// A browser in which somebody has signed in.
+    pub async fn signed_in(&self, user: &str) -> Browser {
+        let browser = self.browser();
+        let landed = browser.sign_in(user, "/dashboard").await;
+        assert_eq!(landed, format!("{}/dashboard", self.url));
+        browser
+    }
+}
+
+/// A browser: it keeps cookies, and says where its requests come from.
+#[derive(Clone)]
+pub struct Browser {
+    pub client: Client,
+    url: String,
+}
+
+impl Browser {
+    /// The address of a path; a whole address stays as it is.
+    fn at(&self, path: &str) -> String {
+        if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) }
+    }
+
+    /// Opens a page, without following redirects.
+    pub async fn get(&self, path: &str) -> Response {
+        self.client.get(self.at(path)).header("accept", "text/html").send().await.unwrap()
+    }
+
+    /// Opens a page and reads it.
+    pub async fn read(&self, path: &str) -> (StatusCode, String) {
+        let response = self.get(path).await;
+        (response.status(), response.text().await.unwrap())
+    }
+
+    /// Prepares a form's post from one of the application's own pages.
+    pub fn form(&self, path: &str, fields: &[(&str, &str)]) -> RequestBuilder {
+        self.client
+            .post(self.at(path))
+            .header("accept", "text/html")
+            .header("sec-fetch-site", "same-origin")
+            .form(fields)
+    }
+
+    /// Posts a form.
+    pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        self.form(path, fields).send().await.unwrap()
+    }
+
+    /// Signs in at the provider and comes back; answers with where it ended.
+    pub async fn sign_in(&self, user: &str, return_to: &str) -> String {
+        let response = self.client.get(self.at("/auth/login")).query(&[("return_to", return_to)]).send().await.unwrap();
+        let authorize = location(&response);
+        let request = authorize.split_once('?').unwrap().1.to_owned();
+        let chosen = self.post_to_provider(&authorize, &request, user).await;
+        let back = self.get(&location(&chosen)).await;
+        assert_eq!(back.status(), StatusCode::SEE_OTHER, "{}", back.text().await.unwrap());
+        self.at(&location(&back))
+    }
+
+    async fn post_to_provider(&self, authorize: &str, request: &str, user: &str) -> Response {
+        let page = self.get(authorize).await.text().await.unwrap();
+        let marker = format!("{user}@");
+        let email = page.split(['"', '>', '<']).find(|text| text.starts_with(&marker)).expect("a ready user").to_owned();
+        let address = authorize.split_once('?').unwrap().0;
+        self.post(address, &[("request", request), ("email", &email)]).await
+    }
+
+    /// Begins a checkout and answers with the address of Stripe's page.
+    pub async fn check_out(&self, fields: &[(&str, &str)]) -> String {
+        let response = self.post("/api/checkout", fields).await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER, "{}", response.text().await.unwrap());
+        location(&response)
+    }
+
+    /// Pays on Stripe's page and answers with where it leads.
+    pub async fn pay(&self, page: &str) -> String {
+        let card = [
+            ("email", "payer@example.com"),
+            ("number", "4242424242424242"),
+            ("expiry", "12 / 34"),
+            ("cvc", "123"),
+            ("name", "A Payer"),
+        ];
+        let response = self.post(page, &card).await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER, "{}", response.text().await.unwrap());
+        location(&response)
+    }
+
+    /// What the API says of the person's first organization.
+    pub async fn organization(&self) -> Value {
+        let response = self.client.get(self.at("/api/organizations")).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        response.json::<Value>().await.unwrap()["organizations"][0].clone()
+    }
+}
+
+/// Where a redirect leads.
+pub fn location(response: &Response) -> String {
+    let status = response.status();
+    let header = response.headers().get(LOCATION).unwrap_or_else(|| panic!("a redirect, not {status}"));
+    header.to_str().unwrap().to_owned()
+}
