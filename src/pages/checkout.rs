@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
-use super::{catalog, period_in_query, query, when_loaded};
+use super::{period_in_query, query, when_loaded};
 use crate::components::order_summary::{OrderSummary, Terms};
 use crate::error::AppError;
 

@@ -75,6 +75,9 @@ impl App {
     /// The customer is back from Stripe: activates the plan at once. `false` while the payment is still open.
     pub async fn finish_checkout(&self, account: &Account, session: &str) -> Result<bool, Error> {
         let not_yours = || Error::refused(Code::NotFound, "There is no such checkout for this organization.");
+        if !is_session_id(session) {
+            return Err(not_yours());
+        }
         let session = self.stripe.checkout(session).await.map_err(|error| match error {
             error if error.is_missing() => not_yours(),
             error => error.into(),
@@ -167,6 +170,13 @@ impl App {
             }
         }
     }
+}
+
+/// Whether this can be a checkout session's id: it becomes a part of an address at Stripe.
+fn is_session_id(text: &str) -> bool {
+    text.starts_with("cs_")
+        && text.len() <= 255
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn require_billing(account: &Account) -> Result<(), Error> {

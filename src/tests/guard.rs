@@ -34,7 +34,9 @@ async fn every_answer_carries_the_safe_headers() {
     for path in ["/", "/pricing", "/nowhere", "/healthz", "/api/organizations", "/api/v1/plans"] {
         let response = world.browser().get(path).await;
         let headers = response.headers();
-        for name in ["content-security-policy", "x-content-type-options", "referrer-policy", "cross-origin-opener-policy"] {
+        for name in
+            ["content-security-policy", "x-content-type-options", "referrer-policy", "cross-origin-opener-policy"]
+        {
             assert!(headers.contains_key(name), "{path} lacks {name}");
         }
     }

@@ -81,6 +81,9 @@ impl World {
 
     /// An application on a built-in catalogue.
     pub async fn with_catalog(catalog: &str) -> Self {
+        // What the application logs is shown for a test that fails, where RUST_LOG asks for it; one test sets it up.
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        drop(tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init());
         let database = Database::new().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -88,8 +91,7 @@ impl World {
         variables.set("BILLHOOK_CATALOG", catalog);
         variables.set("DATABASE_URL", database.url.clone());
         let any_port = "127.0.0.1:0".parse().unwrap();
-        let places =
-            dev::Places { stripe_addr: any_port, oidc_addr: any_port, data: None, public_url: url.clone() };
+        let places = dev::Places { stripe_addr: any_port, oidc_addr: any_port, data: None, public_url: url.clone() };
         let plans = read_catalog(&variables).unwrap();
         let sandbox = dev::start(places, &plans, &mut variables).await.unwrap();
         let app = App::open(Config::read(&variables).unwrap(), Clock::system()).await.unwrap();
@@ -209,7 +211,8 @@ impl Browser {
     async fn post_to_provider(&self, authorize: &str, request: &str, user: &str) -> Response {
         let page = self.get(authorize).await.text().await.unwrap();
         let marker = format!("{user}@");
-        let email = page.split(['"', '>', '<']).find(|text| text.starts_with(&marker)).expect("a ready user").to_owned();
+        let email =
+            page.split(['"', '>', '<']).find(|text| text.starts_with(&marker)).expect("a ready user").to_owned();
         let address = authorize.split_once('?').unwrap().0;
         self.post(address, &[("request", request), ("email", &email)]).await
     }

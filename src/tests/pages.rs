@@ -12,7 +12,8 @@ async fn the_pricing_page_shows_every_plan_of_every_catalogue() {
         assert_eq!(status, StatusCode::OK);
         for plan in &world.app.catalog.plans {
             assert!(text.contains(&format!("data-testid=\"price-{}\"", plan.id)), "{catalog}: {}", plan.id);
-            let offered = if plan.contact_sales { "/contact-sales".to_owned() } else { format!("/checkout/{}", plan.id) };
+            let offered =
+                if plan.contact_sales { "/contact-sales".to_owned() } else { format!("/checkout/{}", plan.id) };
             assert!(plan.id == world.app.catalog.free_plan || text.contains(&offered), "{catalog}: {}", plan.id);
         }
     }
@@ -95,7 +96,10 @@ async fn the_stored_tier_decides_what_is_shown_everywhere() {
     let world = World::with_catalog("dcvaas").await;
     let browser = world.signed_in("ada").await;
     assert_eq!(browser.organization().await["limits"]["domains"], 3);
-    sqlx::query("UPDATE organizations SET subscription_tier = 'agency'").execute(&world.database().await).await.unwrap();
+    sqlx::query("UPDATE organizations SET subscription_tier = 'agency'")
+        .execute(&world.database().await)
+        .await
+        .unwrap();
     let organization = browser.organization().await;
     assert_eq!(organization["subscriptionTier"], "agency");
     assert_eq!(organization["limits"]["domains"], "unlimited");

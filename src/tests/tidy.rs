@@ -34,7 +34,13 @@ fn strangers(homes: &[&str], is_foreign: impl Fn(&str) -> bool) -> Vec<String> {
         .into_iter()
         .filter(|(name, _)| !homes.iter().any(|home| name.starts_with(home)))
         .flat_map(|(name, text)| {
-            let lines: Vec<String> = text.lines().map(str::trim).filter(|line| !line.starts_with("//")).filter(|line| is_foreign(line)).map(|line| format!("{name}: {line}")).collect();
+            let lines: Vec<String> = text
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.starts_with("//"))
+                .filter(|line| is_foreign(line))
+                .map(|line| format!("{name}: {line}"))
+                .collect();
             lines
         })
         .collect()
@@ -51,7 +57,8 @@ fn sql_is_written_in_the_store_only() {
 
 #[test]
 fn stripe_types_stay_in_their_folder() {
-    let crates = ["stripe_billing", "stripe_checkout", "stripe_core", "stripe_shared", "stripe_client_core", "use stripe::"];
+    let crates =
+        ["stripe_billing", "stripe_checkout", "stripe_core", "stripe_shared", "stripe_client_core", "use stripe::"];
     assert_none(&strangers(&["src/server/stripe/", "src/sandbox/", "src/tests/"], |line| {
         crates.iter().any(|name| line.contains(name))
     }));
@@ -66,13 +73,19 @@ fn features_are_asked_for_in_two_files() {
 
 #[test]
 fn only_the_composition_root_and_the_tests_name_the_sandbox() {
-    assert_none(&strangers(&["src/main.rs", "src/dev.rs", "src/sandbox/", "src/tests/"], |line| line.contains("sandbox::")));
+    assert_none(&strangers(&["src/main.rs", "src/dev.rs", "src/sandbox/", "src/tests/"], |line| {
+        line.contains("sandbox::")
+    }));
 }
 
 #[test]
 fn the_domain_has_no_clock_and_no_io() {
     let impure = ["std::time", "std::fs", "std::env", "std::net", "tokio", "reqwest", "println!"];
-    let homes: Vec<String> = sources().into_iter().map(|(name, _)| name).filter(|name| !name.starts_with("src/domain/") || name.starts_with("src/domain/tests/")).collect();
+    let homes: Vec<String> = sources()
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| !name.starts_with("src/domain/") || name.starts_with("src/domain/tests/"))
+        .collect();
     let homes: Vec<&str> = homes.iter().map(String::as_str).collect();
     assert_none(&strangers(&homes, |line| impure.iter().any(|word| line.contains(word))));
 }

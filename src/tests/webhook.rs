@@ -25,7 +25,9 @@ async fn deliver(world: &World, path: &str, signature: Option<String>, body: &st
 }
 
 fn event(id: &str) -> String {
-    format!(r#"{{"id":"{id}","object":"event","type":"plan.created","livemode":false,"data":{{"object":{{"id":"x"}}}}}}"#)
+    format!(
+        r#"{{"id":"{id}","object":"event","type":"plan.created","livemode":false,"data":{{"object":{{"id":"x"}}}}}}"#
+    )
 }
 
 #[tokio::test]
@@ -80,13 +82,18 @@ async fn unknown_shapes_are_kept_and_answered_well() {
     ];
     for body in shapes {
         let signature = format!("t={},v1={}", now(), sign(world.sandbox.webhook_secret(), now(), body));
-        assert_eq!(deliver(&world, "/api/webhooks/stripe", Some(signature), body).await.status(), StatusCode::OK, "{body}");
+        assert_eq!(
+            deliver(&world, "/api/webhooks/stripe", Some(signature), body).await.status(),
+            StatusCode::OK,
+            "{body}"
+        );
     }
     world.settled().await;
-    let kept: Vec<String> = sqlx::query_scalar("SELECT payload FROM stripe_events WHERE status = 'ignored' ORDER BY id")
-        .fetch_all(&world.database().await)
-        .await
-        .unwrap();
+    let kept: Vec<String> =
+        sqlx::query_scalar("SELECT payload FROM stripe_events WHERE status = 'ignored' ORDER BY id")
+            .fetch_all(&world.database().await)
+            .await
+            .unwrap();
     assert_eq!(kept, shapes);
     for body in ["", "[]", "{}", r#"{"id":5}"#] {
         let signature = format!("t={},v1={}", now(), sign(world.sandbox.webhook_secret(), now(), body));

@@ -21,8 +21,11 @@ pub(crate) const LIFETIME: i64 = 86_400;
 
 /// Identifies a request: the same key must always come with the same one.
 pub(crate) fn fingerprint(method: &str, path: &str, query: &str, body: &[u8]) -> String {
+    // Parameters are compared, not bytes: client libraries may write the same ones in another order.
+    let mut parameters: Vec<&[u8]> = body.split(|byte| *byte == b'&').collect();
+    parameters.sort_unstable();
     let mut digest = Sha256::new();
-    for part in [method.as_bytes(), path.as_bytes(), query.as_bytes(), body] {
+    for part in [method.as_bytes(), path.as_bytes(), query.as_bytes()].into_iter().chain(parameters) {
         digest.update(part.len().to_le_bytes());
         digest.update(part);
     }
