@@ -144,8 +144,9 @@ async fn sandboxed(mut variables: Variables) -> anyhow::Result<()> {
 
 #[cfg(feature = "sandbox")]
 fn dev_banner(config: &Config, sandbox: &sandbox::Sandbox) -> String {
-    let users: String =
-        sandbox::SeedUser::defaults().iter().map(|user| format!("\n    {} <{}>", user.name, user.email)).collect();
+    let users = sandbox::SeedUser::defaults()
+        .iter()
+        .fold(String::new(), |list, user| format!("{list}\n    {} <{}>", user.name, user.email));
     format!(
         "\n  Billhook, sandbox · catalogue {catalog}\n\n  \
          Product    {app}\n  \

@@ -14,7 +14,7 @@ pub fn DashboardPage() -> impl IntoView {
     let catalog = catalog();
     account.map(|account| {
         let plan = catalog.plan(&account.tier).cloned();
-        let next = plan.as_ref().and_then(|plan| next_plan(plan));
+        let next = plan.as_ref().and_then(next_plan);
         view! {
             <Title text="Dashboard" />
             <header class="page-head">

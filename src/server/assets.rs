@@ -39,8 +39,8 @@ pub async fn package(Path(file): Path<String>, headers: HeaderMap) -> Response {
 }
 
 /// A file of `public/`, by its name at the root.
-pub async fn public(path: &'static str, headers: HeaderMap) -> Response {
-    serve(path, &headers, "public, max-age=86400")
+pub fn public(path: &str, headers: &HeaderMap) -> Response {
+    serve(path, headers, "public, max-age=86400")
 }
 
 fn serve(path: &str, headers: &HeaderMap, cache: &'static str) -> Response {

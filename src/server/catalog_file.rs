@@ -35,7 +35,7 @@ pub enum Unreadable {
 }
 
 fn list(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("\n  {problem}")).collect()
+    problems.iter().fold(String::new(), |list, problem| list + "\n  " + &problem.to_string())
 }
 
 /// Loads and checks a catalogue by built-in name or path.

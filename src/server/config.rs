@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use domain::catalog::{Catalog, Trial};
-use domain::plan::{Period, Plan, PlanId};
+use domain::plan::{Period, PlanId};
 use secrecy::SecretString;
 
 use super::catalog_file::{self, Unreadable};
@@ -215,12 +215,12 @@ impl Config {
     }
 }
 
-/// The catalogue that BILLHOOK_CATALOG names.
+/// The catalogue that `BILLHOOK_CATALOG` names.
 pub fn read_catalog(variables: &Variables) -> Result<Catalog, Unreadable> {
     catalog_file::load(variables.or_default("BILLHOOK_CATALOG"))
 }
 
-/// The folder that BILLHOOK_DATA names.
+/// The folder that `BILLHOOK_DATA` names.
 pub fn data_folder(variables: &Variables) -> PathBuf {
     PathBuf::from(variables.or_default("BILLHOOK_DATA"))
 }
@@ -297,22 +297,13 @@ impl<'a> Reader<'a> {
 
     fn prices(&mut self, catalog: &Catalog) -> PriceIds {
         let mut ids = Vec::new();
-        let priced = |plan: &Plan| {
-            plan.prices
-                .clone()
-                .into_iter()
-                .map({
-                    let id = plan.id.clone();
-                    move |price| (id.clone(), price)
-                })
-                .collect::<Vec<_>>()
-        };
-        for (plan, price) in catalog.plans.iter().flat_map(priced) {
+        for (plan, price) in catalog.price_variables() {
             match self.variables.get(&price.stripe_price) {
-                Some(id) => ids.push((plan, price.period, id.to_owned())),
+                Some(id) => ids.push((plan.id.clone(), price.period, id.to_owned())),
                 None => self.mistakes.push(format!(
-                    "{} is not set. The Stripe price of {plan}, {}.",
+                    "{} is not set. The Stripe price of {}, {}.",
                     price.stripe_price,
+                    plan.name,
                     price.period.as_str()
                 )),
             }

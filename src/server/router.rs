@@ -67,7 +67,7 @@ fn for_people(app: &App) -> Router<App> {
 
 /// Without a session: Stripe, services, probes and files.
 fn for_machines() -> Router<App> {
-    let public = |path| get(move |headers: HeaderMap| assets::public(path, headers));
+    let public = |path| get(move |headers: HeaderMap| async move { assets::public(path, &headers) });
     Router::new()
         .route("/api/webhooks/stripe", post(webhook::receive))
         .route("/billing/webhook", post(webhook::receive))

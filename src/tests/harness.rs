@@ -36,19 +36,15 @@ struct Database {
 impl Database {
     async fn new() -> Self {
         let name = format!("billhook_{}", uuid::Uuid::new_v4().simple());
-        match std::env::var("BILLHOOK_TEST_POSTGRES") {
-            Ok(server) => {
-                sqlx::any::install_default_drivers();
-                let admin = AnyPool::connect(&server).await.expect("the PostgreSQL of BILLHOOK_TEST_POSTGRES answers");
-                sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.unwrap();
-                admin.close().await;
-                Self { url: with_database(&server, &name), file: None }
-            }
-            Err(_) => {
-                let file = std::env::temp_dir().join(format!("{name}.db"));
-                Self { url: format!("sqlite://{}?mode=rwc", file.display()), file: Some(file) }
-            }
-        }
+        let Ok(server) = std::env::var("BILLHOOK_TEST_POSTGRES") else {
+            let file = std::env::temp_dir().join(format!("{name}.db"));
+            return Self { url: format!("sqlite://{}?mode=rwc", file.display()), file: Some(file) };
+        };
+        sqlx::any::install_default_drivers();
+        let admin = AnyPool::connect(&server).await.expect("the PostgreSQL of BILLHOOK_TEST_POSTGRES answers");
+        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.unwrap();
+        admin.close().await;
+        Self { url: with_database(&server, &name), file: None }
     }
 }
 

@@ -94,7 +94,8 @@ fn the_domain_has_no_clock_and_no_io() {
 fn every_module_says_what_it_is() {
     let silent: Vec<String> = sources()
         .into_iter()
-        .filter(|(name, text)| !text.starts_with("//!") && !(name == "src/lib.rs" && text.starts_with("#![doc")))
+        // The library's own words are the map.
+        .filter(|(name, text)| !text.starts_with(if name == "src/lib.rs" { "#![doc" } else { "//!" }))
         .map(|(name, _)| name)
         .collect();
     assert_none(&silent);

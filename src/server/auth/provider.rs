@@ -29,7 +29,7 @@ pub(super) const LOGIN_SECONDS: i64 = 600;
 /// An unknown key makes us fetch the keys again, but not more often than this.
 const REFETCH_AFTER: Duration = Duration::from_secs(30);
 /// Keys and addresses are fetched again after so long even if nothing is amiss.
-const STALE_AFTER: Duration = Duration::from_secs(24 * 3600);
+const STALE_AFTER: Duration = Duration::from_hours(24);
 /// How old an id token may be when it reaches us, and how far in the future, in seconds.
 const TOKEN_AGE: i64 = 600;
 const TOKEN_SKEW: i64 = 60;

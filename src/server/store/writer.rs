@@ -131,7 +131,7 @@ async fn commit_in_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>) {
             tracing::error!(%error, "a group of writes was not committed");
         }
         for answer in answers {
-            answer(outcome.as_ref().map(|_| ()).map_err(ToString::to_string));
+            answer(outcome.as_ref().copied().map_err(ToString::to_string));
         }
     }
 }

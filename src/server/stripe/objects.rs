@@ -49,6 +49,7 @@ pub(super) struct StripeSubscription {
     cancel_at: Option<i64>,
     canceled_at: Option<i64>,
     ended_at: Option<i64>,
+    cancellation_details: Option<CancellationDetails>,
     trial_start: Option<i64>,
     trial_end: Option<i64>,
     #[serde(default)]
@@ -56,6 +57,17 @@ pub(super) struct StripeSubscription {
     #[serde(default)]
     metadata: HashMap<String, String>,
     items: Items,
+}
+
+#[derive(Debug, Deserialize)]
+struct CancellationDetails {
+    reason: Option<String>,
+}
+
+impl CancellationDetails {
+    fn is_payment_failure(&self) -> bool {
+        self.reason.as_deref() == Some("payment_failed")
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -113,7 +125,12 @@ impl TryFrom<StripeSubscription> for Subscription {
             ended_at: stripe.ended_at.map(Timestamp),
             trial_start: stripe.trial_start.map(Timestamp),
             trial_end: stripe.trial_end.map(Timestamp),
-            past_due_at: None,
+            // Stripe gave up on the payment: nothing was paid up to the end of the period, whatever we saw before.
+            past_due_at: stripe
+                .cancellation_details
+                .filter(CancellationDetails::is_payment_failure)
+                .and(stripe.ended_at)
+                .map(Timestamp),
             livemode: stripe.livemode,
         })
     }
