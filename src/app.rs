@@ -14,7 +14,7 @@ use crate::error::{AppError, Code};
 use crate::pages::billing::BillingPage;
 use crate::pages::checkout::CheckoutPage;
 use crate::pages::checkout_canceled::CheckoutCanceledPage;
-use crate::pages::checkout_success::CheckoutSuccessPage;
+use crate::pages::checkout_success::{Activation, CheckoutSuccessPage};
 use crate::pages::contact_sales::ContactSalesPage;
 use crate::pages::dashboard::DashboardPage;
 use crate::pages::failure::{FailurePage, NotFoundPage};
@@ -33,9 +33,14 @@ impl Answer {
     }
 }
 
-/// What failed before a page could be chosen, if something did.
+/// What the server found out before the page is rendered.
 #[derive(Clone, Debug, Default)]
-pub struct Failure(pub Option<AppError>);
+pub struct Findings {
+    /// What failed, if something did: it is shown instead of the page.
+    pub failure: Option<AppError>,
+    /// How the activation went, after a checkout.
+    pub activation: Option<Activation>,
+}
 
 /// The document: head, theme and body.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -65,7 +70,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 pub fn App() -> impl IntoView {
     provide_meta_context();
     let product = expect_context::<Arc<Catalog>>().name.clone();
-    let failure = use_context::<Failure>().and_then(|failure| failure.0);
+    let failure = use_context::<Findings>().and_then(|findings| findings.failure);
     view! {
         <Title formatter=move |title: String| {
             if title.is_empty() { product.clone() } else { format!("{title} · {product}") }

@@ -19,7 +19,22 @@ mod dev;
 #[command(version, after_help = variables_help())]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+}
+
+impl Cli {
+    /// What to do. A build with the sandbox is for trying out, so that is what it does when it is told nothing;
+    /// one for production says what it can do.
+    fn command(self) -> Command {
+        self.command.unwrap_or_else(|| {
+            #[cfg(feature = "sandbox")]
+            return Command::Dev(Options::default());
+            #[cfg(not(feature = "sandbox"))]
+            <Cli as clap::CommandFactory>::command()
+                .error(clap::error::ErrorKind::MissingSubcommand, "say what to do: `serve`, or `catalog check`")
+                .exit()
+        })
+    }
 }
 
 #[derive(Subcommand)]
@@ -27,7 +42,7 @@ enum Command {
     /// Serve against real Stripe and a real OpenID provider
     #[command(after_help = variables_help())]
     Serve(Options),
-    /// Serve in the sandbox: a local Stripe and a local OpenID provider, no keys, nothing is charged
+    /// Serve in the sandbox: a local Stripe and a local OpenID provider, no keys, nothing is charged [default]
     #[cfg(feature = "sandbox")]
     #[command(after_help = variables_help())]
     Dev(Options),
@@ -36,7 +51,7 @@ enum Command {
     Catalog(CatalogCommand),
 }
 
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 struct Options {
     /// Catalogue: builder, chat, dcvaas, protocol-guide, or a file [variable: `BILLHOOK_CATALOG`]
     #[arg(long)]
@@ -57,7 +72,7 @@ enum CatalogCommand {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Cli::parse().command).await {
+    match run(Cli::parse().command()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("billhook: {error:#}");

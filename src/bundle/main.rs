@@ -1,11 +1,12 @@
 //! Builds the browser's side of Billhook: `cargo run -p bundle [-- --release]`.
 //!
 //! The library compiled to WASM, its JS glue, the style sheet and the files of `public/` end in
-//! `target/site`, where the server finds them (a release server embeds them). It does what
+//! `target/site` (in release `target/site-release`), where the server finds them and a release server
+//! embeds them from. It does what
 //! cargo-leptos does for this project, but as a program of the workspace: nothing to install, and the
 //! wasm-bindgen version is the one of `Cargo.lock` by construction.
 //!
-//! | file of `target/site` | what it is |
+//! | file | what it is |
 //! |---|---|
 //! | `pkg/{name}.js`, `pkg/{name}_bg.wasm`, `pkg/{name}.css` | the client; `{name}` is `billhook`, in release `billhook.{hash}` |
 //! | `output-name` | `{name}`, for the server |
@@ -64,7 +65,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let mode = mode(env::args().skip(1))?;
-    let paths = paths()?;
+    let paths = paths(mode)?;
     let wasm = client::compile(&paths, mode)?;
 
     let started = Instant::now();
@@ -96,7 +97,7 @@ fn mode(arguments: impl Iterator<Item = String>) -> Result<Mode> {
 }
 
 /// Finds the checkout from the current folder, or from the manifest when run by cargo.
-fn paths() -> Result<Paths> {
+fn paths(mode: Mode) -> Result<Paths> {
     let here = env::current_dir().context("the current folder is gone")?;
     let manifest = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let root = [Some(here), manifest]
@@ -105,7 +106,11 @@ fn paths() -> Result<Paths> {
         .find_map(|start| start.ancestors().find(|folder| is_checkout(folder)).map(Path::to_path_buf))
         .context("no Billhook checkout here: run it from the folder that holds Cargo.lock")?;
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder));
-    let site = root.join("target/site");
+    // A folder each, so that a release build does not pull the files away from under a running `./run`.
+    let site = root.join(match mode {
+        Mode::Debug => "target/site",
+        Mode::Release => "target/site-release",
+    });
     Ok(Paths { root, target, site })
 }
 

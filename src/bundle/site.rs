@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write,
+    io::Write as _,
     path::{Path, PathBuf},
     thread,
 };
@@ -16,6 +16,9 @@ use crate::{Mode, client::Client};
 
 /// Extensions worth compressing; images and fonts of the web are compressed already.
 const TEXT: [&str; 12] = ["css", "html", "ico", "js", "json", "map", "svg", "txt", "wasm", "webmanifest", "xml", "xsl"];
+
+/// Where the server reads the name of the client's files.
+const OUTPUT_NAME: &str = "output-name";
 
 /// Every file of the site by its path in it.
 pub struct Site(BTreeMap<PathBuf, Vec<u8>>);
@@ -31,7 +34,7 @@ impl Site {
             (format!("pkg/{name}.js").into(), client.js),
             (format!("pkg/{name}_bg.wasm").into(), client.wasm),
             (format!("pkg/{name}.css").into(), style),
-            ("output-name".into(), name.into_bytes()),
+            (OUTPUT_NAME.into(), name.into_bytes()),
         ]);
         for path in list(public)? {
             let inside = path.strip_prefix(public).unwrap_or(&path).to_path_buf();
@@ -44,23 +47,28 @@ impl Site {
     }
 
     /// Writes the files, removes all others, and returns the paths written.
+    ///
+    /// An unchanged file keeps its time, because cargo embeds by it; but a new one is nothing that cargo
+    /// would notice, so that `output-name` is written anew whenever any file was.
     pub fn write(&self, folder: &Path) -> Result<Vec<PathBuf>> {
         let mut written = Vec::with_capacity(self.0.len());
+        let mut changed = false;
         for (inside, bytes) in &self.0 {
             let path = folder.join(inside);
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
-            }
-            // An unchanged file keeps its time: cargo embeds by it.
             if fs::read(&path).ok().as_ref() != Some(bytes) {
-                fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))?;
+                write(&path, bytes)?;
+                changed = true;
             }
             written.push(path);
         }
         for path in list(folder)? {
             if !written.contains(&path) {
                 fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+                changed = true;
             }
+        }
+        if let (true, Some(name)) = (changed, self.0.get(Path::new(OUTPUT_NAME))) {
+            write(&folder.join(OUTPUT_NAME), name)?;
         }
         Ok(written)
     }
@@ -95,6 +103,14 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Writes a file, and the folders above it.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+    }
+    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// A brotli copy of every file that gets smaller by it, one thread a file.

@@ -1,60 +1,62 @@
-//! The customer is back from Stripe: activates the plan at once, and says so.
+//! The customer is back from Stripe. The plan has been activated before this page is rendered, so that everything on
+//! it, the header included, shows the tier that counts now.
 
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{query, when_loaded};
+use crate::app::Findings;
 use crate::components::activating::CheckAgain;
+use crate::components::icons::Icon;
 use crate::components::notice::{Notice, Tone};
 use crate::error::AppError;
+use crate::pages::failure::FailurePage;
 
-/// How the activation stands.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+/// How the activation after a checkout stands.
+#[derive(Clone, Debug)]
 pub struct Activation {
-    active: bool,
-    tier_name: String,
-    until: Option<String>,
-}
-
-/// Asks Stripe how the checkout ended and activates the plan. Doing it again changes nothing.
-#[server(prefix = "/pages", endpoint = "activate")]
-async fn activate(session: String) -> Result<Activation, AppError> {
-    let ctx = crate::server::pages::Ctx::signed_in()?;
-    let done = ctx.app.activation(&ctx.account, &session).await.map_err(crate::server::error::Error::into_app)?;
-    Ok(Activation { active: done.active, tier_name: done.tier_name, until: done.trial_until })
+    /// Whether the plan is active.
+    pub active: bool,
+    /// The tier's name.
+    pub tier_name: String,
+    /// When the trial ends, in words, where there is one.
+    pub trial_until: Option<String>,
 }
 
 /// Thanks, and what now.
 #[component]
 pub fn CheckoutSuccessPage() -> impl IntoView {
-    let session = query("session_id").unwrap_or_default();
-    let activation = Resource::new_blocking(move || session.clone(), activate);
-    view! {
-        <Title text="Thank you" />
-        {when_loaded(activation, |activation| view! { <Outcome activation /> })}
+    match use_context::<Findings>().and_then(|findings| findings.activation) {
+        Some(Activation { active: true, tier_name, trial_until }) => {
+            view! { <Active tier_name trial_until /> }.into_any()
+        }
+        Some(_) => view! { <Activating /> }.into_any(),
+        None => view! { <FailurePage error=AppError::not_found() /> }.into_any(),
     }
 }
 
 #[component]
-fn Outcome(activation: Activation) -> impl IntoView {
-    if !activation.active {
-        return view! {
-            <section class="narrow stack">
-                <h1>"Activating…"</h1>
-                <Notice tone=Tone::Info>
-                    "Your payment is being confirmed. This page looks again by itself; if nothing has changed in a few minutes, contact us and name this page’s address."
-                </Notice>
-                <CheckAgain />
-            </section>
-        }
-        .into_any();
-    }
+fn Activating() -> impl IntoView {
     view! {
+        <Title text="Activating" />
         <section class="narrow stack">
-            <p class="big-tick" aria-hidden="true">{crate::components::icons::Icon::Check.view()}</p>
-            <h1>{format!("Welcome to {}", activation.tier_name)}</h1>
+            <h1>"Activating…"</h1>
+            <Notice tone=Tone::Info>
+                "Your payment is being confirmed. This page looks again by itself; if nothing has changed in a few minutes, contact us and name this page’s address."
+            </Notice>
+            <CheckAgain />
+        </section>
+    }
+}
+
+#[component]
+fn Active(tier_name: String, trial_until: Option<String>) -> impl IntoView {
+    view! {
+        <Title text="Thank you" />
+        <section class="narrow stack">
+            <p class="big-tick" aria-hidden="true">{Icon::Check.view()}</p>
+            <h1>{format!("Welcome to {tier_name}")}</h1>
             <p class="lead">
-                {match activation.until {
+                {match trial_until {
                     Some(until) => format!("Your trial runs until {until}. Everything in the plan is unlocked now."),
                     None => "Your payment went through and everything in the plan is unlocked now.".to_owned(),
                 }}
@@ -65,5 +67,4 @@ fn Outcome(activation: Activation) -> impl IntoView {
             </div>
         </section>
     }
-    .into_any()
 }

@@ -10,7 +10,8 @@ use leptos::config::LeptosOptions;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 #[derive(RustEmbed)]
-#[folder = "target/site"]
+#[cfg_attr(debug_assertions, folder = "target/site")]
+#[cfg_attr(not(debug_assertions), folder = "target/site-release")]
 #[allow_missing = true]
 struct Site;
 

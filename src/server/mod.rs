@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::catalog::Catalog;
 use domain::entitlement::{Access, Policy};
@@ -118,10 +119,23 @@ impl App {
 pub async fn run(app: App, listener: tokio::net::TcpListener, stop: impl Future<Output = ()>) {
     let (stopping, stopped) = tokio::sync::watch::channel(false);
     let worker = tokio::spawn(inbox::work(app.clone(), stopped));
+    let cleaner = tokio::spawn(forget_expired_sessions(app.store.clone()));
     listen::serve(listener, router::router(app.clone()), stop).await;
+    cleaner.abort();
     stopping.send_replace(true);
     if let Err(error) = worker.await {
         tracing::error!(%error, "the inbox's worker ended badly");
     }
     app.store.close().await;
+}
+
+/// Once an hour; an expired session is refused anyway, so nothing depends on it.
+async fn forget_expired_sessions(store: Store) {
+    let mut hours = tokio::time::interval(Duration::from_hours(1));
+    loop {
+        hours.tick().await;
+        if let Err(error) = store.delete_expired_sessions(Clock::wall()).await {
+            tracing::warn!(%error, "expired sessions could not be forgotten; trying again in an hour");
+        }
+    }
 }

@@ -11,6 +11,7 @@ use super::error::Error;
 use crate::components::notice::Tone;
 use crate::components::order_summary::Terms;
 use crate::pages::billing::{BillingView, KeyDate};
+use crate::pages::checkout_success::Activation;
 use crate::visitor::Account;
 
 /// A plan and the terms on which somebody would buy it.
@@ -19,16 +20,6 @@ pub struct Offered {
     pub plan: Plan,
     /// The terms.
     pub terms: Terms,
-}
-
-/// How the activation after a checkout stands.
-pub struct Activated {
-    /// Whether the plan is active.
-    pub active: bool,
-    /// The tier's name.
-    pub tier_name: String,
-    /// When the trial ends, where there is one.
-    pub trial_until: Option<String>,
 }
 
 impl App {
@@ -49,7 +40,7 @@ impl App {
     }
 
     /// Activates after a checkout, and says how it went.
-    pub async fn activation(&self, account: &Account, session: &str) -> Result<Activated, Error> {
+    pub async fn activation(&self, account: &Account, session: &str) -> Result<Activation, Error> {
         let active = self.finish_checkout(account, session).await?;
         let organization = self.store.organization(&account.organization).await?;
         let tier = organization.map_or_else(|| account.tier.clone(), |organization| organization.tier);
@@ -58,7 +49,7 @@ impl App {
             .first()
             .filter(|subscription| subscription.status == Status::Trialing)
             .and_then(|subscription| subscription.trial_end);
-        Ok(Activated { active, tier_name: tier_name(&self.catalog, &tier), trial_until: trial_end.map(day) })
+        Ok(Activation { active, tier_name: tier_name(&self.catalog, &tier), trial_until: trial_end.map(day) })
     }
 
     /// How an organization's billing stands.

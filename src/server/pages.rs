@@ -16,7 +16,7 @@ use tower_sessions::Session;
 
 use super::error::Error;
 use super::{App, auth, guard};
-use crate::app::{Answer, Failure, shell};
+use crate::app::{Answer, Findings, shell};
 use crate::error::{AppError, Code};
 use crate::visitor::{Account, Theme, Visitor};
 
@@ -28,18 +28,25 @@ pub async fn visitor(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Error> {
-    let request_id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
     let account = match auth::signed_in(&session).await? {
         Some(signed_in) => app.account(&signed_in.user).await?,
         None => None,
     };
     let visitor = Visitor {
-        request_id: request_id.unwrap_or_default().to_owned(),
+        request_id: request_id(&request),
         theme: jar.get("theme").map(|cookie| Theme::parse(cookie.value())).unwrap_or_default(),
         account,
     };
-    request.extensions_mut().insert(visitor);
-    Ok(next.run(request).await)
+    request.extensions_mut().insert(visitor.clone());
+    let mut response = next.run(request).await;
+    // A failure's page is made further out, for the same visitor.
+    response.extensions_mut().insert(visitor);
+    Ok(response)
+}
+
+fn request_id(request: &Request) -> String {
+    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
+    id.unwrap_or_default().to_owned()
 }
 
 /// The signed-in person, or the refusal.
@@ -66,7 +73,7 @@ impl Ctx {
 
 /// Renders the page at the request's address.
 pub async fn render(State(app): State<App>, request: Request) -> Response {
-    render_with(app, request, None).await
+    render_with(app, request, Findings::default()).await
 }
 
 /// Answers a server function.
@@ -87,15 +94,16 @@ pub async fn failures_as_pages(State(app): State<App>, request: Request, next: N
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/html"));
-    let visitor = visitor_of(&request);
+    let unknown = Visitor { request_id: request_id(&request), ..Visitor::default() };
     let response = next.run(request).await;
     let Some(error) = response.extensions().get::<AppError>().filter(|_| reads_html).cloned() else {
         return response;
     };
     let status = response.status();
+    let visitor = response.extensions().get::<Visitor>().cloned().unwrap_or(unknown);
     let mut blank = Request::new(Body::empty());
     blank.extensions_mut().insert(visitor);
-    let mut page = render_with(app, blank, Some(error)).await;
+    let mut page = render_with(app, blank, Findings { failure: Some(error), ..Findings::default() }).await;
     *page.status_mut() = status;
     page
 }
@@ -109,7 +117,8 @@ fn visitor_of(request: &Request) -> Visitor {
     request.extensions().get::<Visitor>().cloned().unwrap_or_default()
 }
 
-async fn render_with(app: App, request: Request, failure: Option<AppError>) -> Response {
+/// Renders the page at the request's address with what was found out before.
+pub async fn render_with(app: App, request: Request, findings: Findings) -> Response {
     let visitor = visitor_of(&request);
     let options = app.leptos.clone();
     let context = move || {
@@ -117,7 +126,7 @@ async fn render_with(app: App, request: Request, failure: Option<AppError>) -> R
         provide_context(app.clone());
         provide_context(app.catalog.clone());
         provide_context(visitor.clone());
-        provide_context(Failure(failure.clone()));
+        provide_context(findings.clone());
         provide_context(answer());
     };
     leptos_axum::render_app_to_stream_in_order_with_context(context, move || shell(options.clone()))(request).await

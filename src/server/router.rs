@@ -52,6 +52,7 @@ fn for_people(app: &App) -> Router<App> {
         .route("/api/checkout", post(billing::checkout))
         .route("/api/create-checkout-session", post(billing::checkout))
         .route("/billing/create-checkout-session", post(billing::checkout))
+        .route("/billing/success", get(billing::arrive))
         .route("/api/checkout/success", get(billing::success))
         .route("/api/billing/portal", post(billing::portal))
         .route("/billing/create-portal-session", post(billing::portal))
@@ -60,8 +61,8 @@ fn for_people(app: &App) -> Router<App> {
         .fallback(get(pages::render))
         .layer(from_fn(guard::private))
         .layer(from_fn_with_state(app.clone(), guard::same_site))
-        .layer(from_fn_with_state(app.clone(), pages::failures_as_pages))
         .layer(from_fn_with_state(app.clone(), pages::visitor))
+        .layer(from_fn_with_state(app.clone(), pages::failures_as_pages))
         .layer(auth::layer(app.store.clone(), &app.config.public_url))
 }
 

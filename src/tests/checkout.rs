@@ -17,6 +17,8 @@ async fn paying_unlocks_the_plan_at_once() {
     let (status, text) = browser.read(&success).await;
     assert_eq!(status, StatusCode::OK);
     assert!(text.contains("Welcome to Pro"), "{text}");
+    // The header of this very page has the new tier too.
+    assert!(!text.contains(">Free<"), "{text}");
     let organization = browser.organization().await;
     assert_eq!(organization["subscriptionTier"], "pro");
     assert_eq!(organization["limits"]["projects"], 3);

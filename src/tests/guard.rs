@@ -8,7 +8,7 @@ use crate::harness::World;
 async fn requests_from_other_sites_change_nothing() {
     let world = World::start().await;
     let browser = world.signed_in("ada").await;
-    let posts = ["/auth/logout", "/theme", "/api/checkout", "/api/billing/portal", "/pages/billing", "/pages/activate"];
+    let posts = ["/auth/logout", "/theme", "/api/checkout", "/api/billing/portal", "/pages/billing", "/pages/checkout"];
     for path in posts {
         for (name, value) in [
             ("sec-fetch-site", "cross-site"),

@@ -1,17 +1,18 @@
 //! Checkout and portal.
 
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::plan::{Period, PlanId};
 use serde::Deserialize;
 
 use super::body::Body;
+use crate::app::Findings;
 use crate::error::Code;
 use crate::server::App;
 use crate::server::billing::Order;
 use crate::server::error::Error;
-use crate::server::pages::signed_in;
+use crate::server::pages::{render_with, signed_in};
 use crate::visitor::Visitor;
 
 /// What to buy: a plan and a period, or, as one of the source documents has it, a Stripe price.
@@ -42,6 +43,8 @@ pub async fn checkout(
 /// Where Stripe's success address may lead for integrations that name it so.
 #[derive(Debug, Deserialize)]
 pub struct Finished {
+    // Without one there is no such checkout, which is what the customer is told.
+    #[serde(default)]
     session_id: String,
 }
 
@@ -53,6 +56,20 @@ pub async fn success(
 ) -> Result<Response, Error> {
     app.finish_checkout(signed_in(&visitor)?, &query.session_id).await?;
     Ok(Redirect::to("/settings/billing").into_response())
+}
+
+/// `GET /billing/success`: activates first and renders then, so that the page is right in every corner.
+pub async fn arrive(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Query(query): Query<Finished>,
+    mut request: Request,
+) -> Result<Response, Error> {
+    let account = signed_in(&visitor)?;
+    let activation = app.activation(account, &query.session_id).await?;
+    let account = app.account(&account.user).await?;
+    request.extensions_mut().insert(Visitor { account, ..visitor });
+    Ok(render_with(app, request, Findings { activation: Some(activation), ..Findings::default() }).await)
 }
 
 /// Nothing needs to be said.

@@ -6,9 +6,9 @@ use domain::time::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::FromRow;
 use time::OffsetDateTime;
+use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
-use tower_sessions::session_store::{Error as SessionError, ExpiredDeletion, Result as SessionResult};
-use tower_sessions::{SessionStore, session_store};
+use tower_sessions::session_store::{Error as SessionError, Result as SessionResult};
 
 use super::{Error, Store};
 
@@ -96,15 +96,9 @@ impl SessionStore for SessionTable {
     }
 }
 
-#[async_trait::async_trait]
-impl ExpiredDeletion for SessionTable {
-    async fn delete_expired(&self) -> session_store::Result<()> {
-        self.0.delete_expired_sessions(Timestamp(OffsetDateTime::now_utc().unix_timestamp())).await.map_err(backend)
-    }
-}
-
 impl Store {
-    async fn delete_expired_sessions(&self, now: Timestamp) -> Result<(), Error> {
+    /// Forgets the sessions that nobody can use any more.
+    pub async fn delete_expired_sessions(&self, now: Timestamp) -> Result<(), Error> {
         self.write(move |connection| {
             Box::pin(async move {
                 sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now.0).execute(connection).await?;

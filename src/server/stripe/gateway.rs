@@ -27,8 +27,8 @@ use stripe_shared::CheckoutSessionMode;
 use super::objects::{FinishedSession, StripeSession, StripeSubscription, WithId, WithUrl, metadata};
 use crate::server::store::CheckoutTerms;
 
-/// How long one attempt may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one attempt may take: all of them together stay within the time that an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(8);
 /// How often a call is made before we give up, with the same key each time.
 const ATTEMPTS: u32 = 3;
 
