@@ -217,7 +217,7 @@ fn variables_help() -> String {
             (_, None) => "optional".to_owned(),
         };
         // Writing to a string does not fail.
-        let _ = write!(help, "\n  {:<26} {} [{note}]", variable.name, variable.about);
+        let _ = write!(help, "\n  {}\n          {} [{note}]", variable.name, variable.about);
     }
     help
 }
