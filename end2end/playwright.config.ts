@@ -18,6 +18,8 @@ export default defineConfig({
   expect: { timeout: 10_000 },
   // Its last lines are the counts, which `./run test` adds up.
   reporter: 'list',
+  // The provider that we test with has a lot to say at every start.
+  quiet: true,
   use: {
     screenshot: 'only-on-failure',
     actionTimeout: 10_000,

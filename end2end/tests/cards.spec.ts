@@ -39,6 +39,18 @@ test('going back from Stripe leads to the same plan and period', async ({ page }
   expect(await tierByApi(page)).toBe('free');
 });
 
+test('other terms close the first session: only one can be paid', async ({ page, app }) => {
+  await signIn(page, ADA, '/checkout/pro');
+  await goToStripe(page);
+  const first = page.url();
+  await page.goto('/checkout/scale?period=yearly');
+  await goToStripe(page);
+  const open = await app.stripe().checkout.sessions.list({ status: 'open' });
+  expect(open.data.map((session) => session.url)).toEqual([page.url()]);
+  await page.goto(first);
+  await expect(page.getByRole('heading', { name: 'This checkout has expired' })).toBeVisible();
+});
+
 test('somebody else’s session id is refused', async ({ page, app, browser }) => {
   await subscribe(page, 'pro');
   const success = page.url();
@@ -87,10 +99,27 @@ for (const javaScriptEnabled of [true, false]) {
   test.describe(`JavaScript ${javaScriptEnabled ? 'on' : 'off'}`, () => {
     test.use({ javaScriptEnabled });
 
-    test('a double click makes one session', async ({ page, app }) => {
+    test('a second click while the first is under way makes one session', async ({ page, app }) => {
       await signIn(page, ADA, '/checkout/pro');
-      await page.getByRole('button', { name: /^Continue to/ }).dblclick();
+      const button = page.getByRole('button', { name: /^Continue to/ });
+      const { x, y } = (await button.boundingBox())!;
+      let sent = 0;
+      const firstIsDone = new Promise<void>((resolve) => {
+        void page.route('**/api/checkout', async (route) => {
+          sent += 1;
+          if (sent > 1) {
+            return route.continue();
+          }
+          // The server has answered, but the answer is still on its way.
+          await route.fetch({ maxRedirects: 0 });
+          resolve();
+        });
+      });
+      await page.mouse.click(x + 20, y + 10);
+      await firstIsDone;
+      await page.mouse.click(x + 20, y + 10);
       await expect(page.getByRole('heading', { name: 'Contact and payment' })).toBeVisible();
+      expect(sent).toBe(2);
       expect((await app.stripe().checkout.sessions.list()).data).toHaveLength(1);
       await pay(page);
       await expect(page.getByRole('heading', { name: 'Welcome to Pro' })).toBeVisible();

@@ -3,7 +3,8 @@ import type { Page } from '@playwright/test';
 import { type CatalogName, expect, test } from '../fixtures/app.ts';
 import { asText, daysLater, monthsLater } from '../fixtures/dates.ts';
 import {
-  ADA, chooseUser, complaints, fact, goToStripe, pay, planButton, sessionCookie, signOut, statusWithCookie, tierByApi,
+  ADA, chooseUser, complaints, fact, goToStripe, limitByApi, pay, planButton, sessionCookie, signOut, statusWithCookie,
+  tierByApi,
 } from '../fixtures/person.ts';
 
 interface Purchase {
@@ -16,24 +17,30 @@ interface Purchase {
   /** What the billing settings show. */
   price: string;
   trialDays: number;
+  /** A limit of the plan: by the API, and as the dashboard has it. */
+  limit: { meter: string; name: string; amount: number | 'unlimited'; text: RegExp };
 }
 
 const PURCHASES: Purchase[] = [
   {
     catalog: 'builder', plan: 'pro', name: 'Pro', period: 'yearly',
     perMonth: { monthly: '$60', yearly: '$49.80' }, price: '$597.60 / year', trialDays: 0,
+    limit: { meter: 'build-hours', name: 'Build hours', amount: 150, text: /^150\b/ },
   },
   {
     catalog: 'dcvaas', plan: 'agency', name: 'Agency', period: 'yearly',
     perMonth: { monthly: '$99', yearly: '$82.50' }, price: '$990 / year', trialDays: 14,
+    limit: { meter: 'domains', name: 'Domains', amount: 'unlimited', text: /^Unlimited/ },
   },
   {
     catalog: 'chat', plan: 'plus', name: 'Plus', period: 'monthly',
     perMonth: { monthly: '$12', yearly: '$12' }, price: '$12 / month', trialDays: 0,
+    limit: { meter: 'ai-credits', name: 'AI credits', amount: 500, text: /^500\b/ },
   },
   {
     catalog: 'protocol-guide', plan: 'pro', name: 'Pro', period: 'yearly',
     perMonth: { monthly: '$9.99', yearly: '$7.42' }, price: '$89 / year', trialDays: 7,
+    limit: { meter: 'daily-queries', name: 'Daily queries', amount: 'unlimited', text: /^Unlimited/ },
   },
 ];
 
@@ -56,6 +63,7 @@ for (const javaScriptEnabled of [true, false]) {
         const period = page.getByRole('radio', { name: new RegExp(`^${purchase.period}`, 'i') });
         await expect(period).toBeChecked();
         expect(await tierByApi(page)).toBe('free');
+        expect(await limitByApi(page, purchase.limit.meter)).not.toBe(purchase.limit.amount);
 
         const before = new Date();
         await goToStripe(page);
@@ -73,6 +81,9 @@ for (const javaScriptEnabled of [true, false]) {
         await page.goto('/dashboard');
         await expect(page.getByTestId('current-tier')).toHaveText(purchase.name);
         expect(await tierByApi(page)).toBe(purchase.plan);
+        // The limits go with the tier, everywhere.
+        expect(await fact(page, purchase.limit.name)).toMatch(purchase.limit.text);
+        expect(await limitByApi(page, purchase.limit.meter)).toBe(purchase.limit.amount);
 
         const cookie = await sessionCookie(page);
         expect(await statusWithCookie(app, cookie)).toBe(200);

@@ -61,7 +61,8 @@ test('the first stop skips to the content', async ({ page }) => {
   await expect(page.getByRole('main').locator(':focus')).toHaveCount(1);
 });
 
-for (const [address, signedIn] of [['/pricing', false], ['/checkout/pro', true], ['/settings/billing', true]] as const) {
+const ADDRESSES = [['/pricing', false], ['/checkout/pro', true], ['/settings/billing', true]] as const;
+for (const [address, signedIn] of ADDRESSES) {
   test(`the focus is visible at every stop of ${address}`, async ({ page }) => {
     if (signedIn) {
       await signIn(page);
@@ -75,9 +76,12 @@ for (const [address, signedIn] of [['/pricing', false], ['/checkout/pro', true],
       if ((await stop.count()) === 0 || (await stop.evaluate((element) => element.hasAttribute('data-seen')))) {
         break;
       }
-      await stop.evaluate((element) => element.setAttribute('data-seen', ''));
+      const name = await stop.evaluate((element) => {
+        element.setAttribute('data-seen', '');
+        return element.outerHTML.slice(0, 120);
+      });
       if (!(await looksFocused(page, stop))) {
-        invisible.push(await stop.evaluate((element) => element.outerHTML.slice(0, 120)));
+        invisible.push(name);
       }
     }
     expect(stops).toBeGreaterThan(5);

@@ -59,13 +59,15 @@ test('a form on another site cannot sign anybody out', async ({ page, app }) => 
   await expect(page.getByTestId('current-tier')).toBeVisible();
 });
 
-for (const target of ['//evil.example', '/\\evil.example', '\\evil.example', 'https://evil.example', '/%0d%0aX-A:%20b']) {
-  test(`sign-in with the return target ${target} stays on this site`, async ({ page, app }) => {
-    await page.goto(`/auth/login?return_to=${target.includes('%') ? target : encodeURIComponent(target)}`);
+const TARGETS = ['//evil.example', '/\\evil.example', '\\evil.example', 'https://evil.example', '/\r\nX-Evil: 1'];
+for (const target of TARGETS) {
+  test(`sign-in with the return target ${JSON.stringify(target)} stays on this site`, async ({ page, app }) => {
+    const address = `/auth/login?return_to=${encodeURIComponent(target)}`;
+    await page.goto(address);
     await chooseUser(page, ADA);
     await expect(page).toHaveURL(`${app.url}/dashboard`);
     // The same for somebody who is signed in already.
-    const answer = await page.request.get(`/auth/login?return_to=${encodeURIComponent(target)}`, { maxRedirects: 0 });
+    const answer = await page.request.get(address, { maxRedirects: 0 });
     expect(answer.headers().location).toBe('/dashboard');
   });
 }
@@ -122,7 +124,7 @@ test('what a person sees is not kept by caches, and the session cookie is not fo
   await signIn(page);
   for (const path of ['/dashboard', '/settings/billing', '/checkout/pro', '/api/organizations']) {
     const answer = await page.request.get(path);
-    expect(answer.headers()['cache-control'], path).toContain('no-store');
+    expect(answer.headers()['cache-control'] ?? 'not said', path).toContain('no-store');
   }
   const [cookie] = (await page.context().cookies()).filter((it) => it.name === 'billhook');
   expect(cookie).toMatchObject({ httpOnly: true, sameSite: 'Lax', path: '/' });

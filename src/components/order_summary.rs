@@ -7,6 +7,7 @@
 
 use domain::money::{Currency, Money};
 use domain::plan::{Period, Seats};
+use leptos::html::{Fieldset, Input};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,18 @@ pub fn OrderSummary(
     let period = RwSignal::new(initial);
     let seats = RwSignal::new(Some(initial_seats));
     let terms = StoredValue::new(terms);
+    let (periods, seats_input) = (NodeRef::<Fieldset>::new(), NodeRef::<Input>::new());
+    // Somebody may have chosen before the script was there.
+    Effect::new(move || {
+        if let Some(Ok(Some(checked))) = periods.get().map(|group| group.query_selector("input:checked"))
+            && let Some(chosen) = checked.get_attribute("value").as_deref().and_then(Period::parse)
+        {
+            period.set(chosen);
+        }
+        if let Some(input) = seats_input.get() {
+            seats.set(input.value().trim().parse().ok());
+        }
+    });
     let range = terms.with_value(|terms| terms.seats);
     let refused = move || {
         range.and_then(|range| match seats.get() {
@@ -58,7 +71,7 @@ pub fn OrderSummary(
     };
     let total_text = move || total().map_or_else(|| "–".to_owned(), |total| total.to_string());
     view! {
-        <fieldset class="choices">
+        <fieldset class="choices" node_ref=periods>
             <legend>"Billing period"</legend>
             {terms.with_value(|terms| terms.prices.clone())
                 .into_iter()
@@ -79,7 +92,7 @@ pub fn OrderSummary(
         {range.map(|range| view! {
             <div class="field">
                 <label for="seats">"Seats"</label>
-                <input id="seats" name="seats" type="number" inputmode="numeric" required
+                <input id="seats" name="seats" node_ref=seats_input type="number" inputmode="numeric" required
                     min=range.min max=range.max value=initial_seats aria-describedby="seats-note"
                     aria-invalid=move || refused().is_some().to_string()
                     on:input=move |event| seats.set(event_target_value(&event).trim().parse().ok()) />

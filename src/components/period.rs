@@ -21,18 +21,21 @@ pub fn PeriodSwitch(
     let period = RwSignal::new(initial);
     provide_context(period.read_only());
     let group = NodeRef::<leptos::html::Fieldset>::new();
+    let follow = move |input: &leptos::web_sys::Element| {
+        if let Some(chosen) = input.get_attribute("value").as_deref().and_then(Period::parse) {
+            period.set(chosen);
+            keep_in_url(chosen);
+        }
+    };
     // Somebody may have switched before the script was there.
     Effect::new(move || {
-        if let Some(group) = group.get()
-            && let Ok(Some(checked)) = group.query_selector("input:checked")
+        if let Some(Ok(Some(checked))) = group.get().map(|group| group.query_selector("input:checked"))
+            && checked.get_attribute("value").as_deref() != Some(initial.as_str())
         {
-            choose(&checked, period);
+            follow(&checked);
         }
     });
-    let on_change = move |event: leptos::ev::Event| {
-        choose(&event_target::<leptos::web_sys::Element>(&event), period);
-        keep_in_url(period.get_untracked());
-    };
+    let on_change = move |event: leptos::ev::Event| follow(&event_target::<leptos::web_sys::Element>(&event));
     let option = move |choice: Period, test_id: Option<&'static str>| {
         let words = match choice {
             Period::Monthly => "Monthly",
@@ -54,12 +57,6 @@ pub fn PeriodSwitch(
             {option(Period::Yearly, Some("billing-toggle"))}
         </fieldset>
         {children()}
-    }
-}
-
-fn choose(input: &leptos::web_sys::Element, period: RwSignal<Period>) {
-    if let Some(chosen) = input.get_attribute("value").as_deref().and_then(Period::parse) {
-        period.set(chosen);
     }
 }
 
@@ -95,8 +92,12 @@ pub fn Price(
     /// The period in the URL, where no switch is around.
     initial: Period,
 ) -> impl IntoView {
-    let period = use_context::<ReadSignal<Period>>();
-    let now = Memo::new(move |_| match period.map_or(initial, |period| period.get()) {
+    // What is on the page is the price of the period in the URL; the switch may have moved on before this wakes.
+    let shown = RwSignal::new(initial);
+    if let Some(period) = use_context::<ReadSignal<Period>>() {
+        Effect::new(move || shown.set(period.get()));
+    }
+    let now = Memo::new(move |_| match shown.get() {
         Period::Monthly => monthly.clone(),
         Period::Yearly => yearly.clone(),
     });

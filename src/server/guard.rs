@@ -36,24 +36,23 @@ fn is_own(headers: &HeaderMap, public_url: &str) -> bool {
     }
 }
 
-/// Sends whoever is not signed in to sign in, and back.
+/// Sends whoever is not signed in to sign in, and back; and keeps what a signed-in person sees out of every cache.
 pub async fn private(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let is_private = PRIVATE
         .iter()
         .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
     let signed_in = request.extensions().get::<Visitor>().is_some_and(|visitor| visitor.account.is_some());
-    if !is_private {
-        return next.run(request).await;
-    }
-    if !signed_in {
+    if is_private && !signed_in {
         let target = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         return Redirect::to(&format!("/auth/login?return_to={}", utf8_percent_encode(target, NON_ALPHANUMERIC)))
             .into_response();
     }
     let mut response = next.run(request).await;
-    // Back after sign-out must not bring a private page out of the browser's memory.
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if signed_in {
+        // Back after sign-out must not bring anything out of the browser's memory: every page names the person.
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     response
 }
 
