@@ -81,7 +81,7 @@ impl Asker {
     fn ask(&mut self) -> (String, usize) {
         self.stream.write_all(&self.request).unwrap();
         self.buffer.clear();
-        let mut chunk = [0; 1 << 16];
+        let mut chunk = [0; 1 << 14];
         loop {
             let read = self.stream.read(&mut chunk).unwrap();
             assert!(read > 0, "the server closed the connection");
