@@ -60,7 +60,7 @@ async fn events_are_held_back_dropped_and_sent_again() {
     world.control("/sandbox/webhooks", json!({"mode": "hold"})).await;
     world.customer().await;
     world.sandbox.deliveries_idle().await;
-    assert!(receiver.types().is_empty());
+    assert_eq!(receiver.types(), Vec::<String>::new());
     world.control("/sandbox/webhooks", json!({"mode": "drop"})).await;
     world.sandbox.deliveries_idle().await;
     let customer = world.customer().await;
