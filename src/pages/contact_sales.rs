@@ -20,13 +20,20 @@ pub fn ContactSalesPage() -> impl IntoView {
         <Title text="Contact sales" />
         <section class="narrow stack">
             <h1>"Talk to sales"</h1>
-            <p class="lead">"Tell us how many people will use "{catalog.name.clone()}" and what you need; you will hear from a person within one working day."</p>
-            <ul>{plans}</ul>
-            {address.map(|address| view! {
-                <p>
-                    <a class="button button-primary" href=format!("mailto:{address}?subject={}", "Plans%20and%20pricing")>{format!("Write to {address}")}</a>
-                </p>
-            })}
+            {match address {
+                Some(address) => view! {
+                    <p class="lead">"Tell us how many people will use "{catalog.name.clone()}" and what you need; you will hear from a person within one working day."</p>
+                    <ul>{plans}</ul>
+                    <p>
+                        <a class="button button-primary" href=format!("mailto:{address}?subject={}", "Plans%20and%20pricing")>{format!("Write to {address}")}</a>
+                    </p>
+                }
+                .into_any(),
+                None => view! {
+                    <p class="lead">"Every plan of "{catalog.name.clone()}" is sold online: choose one and start at once."</p>
+                }
+                .into_any(),
+            }}
             <p><a href="/pricing">"Back to all plans"</a></p>
         </section>
     }
