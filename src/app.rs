@@ -12,6 +12,8 @@ use leptos_router::path;
 use crate::components::layout::Layout;
 use crate::error::{AppError, Code};
 use crate::pages::billing::BillingPage;
+use crate::pages::cancel::CancelPage;
+use crate::pages::change::ChangePage;
 use crate::pages::checkout::CheckoutPage;
 use crate::pages::checkout_canceled::CheckoutCanceledPage;
 use crate::pages::checkout_success::{Activation, CheckoutSuccessPage};
@@ -97,6 +99,8 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/contact-sales") view=ContactSalesPage />
                 <Route path=path!("/dashboard") view=DashboardPage />
                 <Route path=path!("/settings/billing") view=BillingPage />
+                <Route path=path!("/settings/billing/cancel") view=CancelPage />
+                <Route path=path!("/settings/billing/change/:plan") view=ChangePage />
             </Routes>
         </Router>
     }

@@ -14,6 +14,8 @@ pub enum Code {
     NotSignedIn,
     /// 403: signed in, and not allowed.
     Forbidden,
+    /// 402: the payment was declined.
+    PaymentRequired,
     /// 404: there is no such thing, or not for you.
     NotFound,
     /// 409: it does not fit what is there.
@@ -31,6 +33,7 @@ impl Code {
             Self::Invalid => 400,
             Self::NotSignedIn => 401,
             Self::Forbidden => 403,
+            Self::PaymentRequired => 402,
             Self::NotFound => 404,
             Self::Conflict => 409,
             Self::Unavailable => 503,
@@ -44,6 +47,7 @@ impl Code {
             Self::Invalid => "That does not work",
             Self::NotSignedIn => "Sign in first",
             Self::Forbidden => "Not allowed",
+            Self::PaymentRequired => "The payment did not go through",
             Self::NotFound => "Not found",
             Self::Conflict => "That does not fit",
             Self::Unavailable => "Not available right now",
@@ -57,6 +61,7 @@ impl Code {
             Self::Invalid => "invalid",
             Self::NotSignedIn => "not_signed_in",
             Self::Forbidden => "forbidden",
+            Self::PaymentRequired => "payment_required",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::Unavailable => "unavailable",

@@ -1,6 +1,8 @@
 #![doc = include_str!("README.md")]
 // A page is one nested type; the deepest is a little over the default.
 #![recursion_limit = "256"]
+// What `#[server]` writes for the browser awaits nothing; the lint is younger than the oldest compiler that will do.
+#![allow(unknown_lints, clippy::unused_async_trait_impl)]
 
 pub mod app;
 pub mod components;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::catalog::Catalog;
 use leptos::prelude::*;
 
+use super::live::Live;
 use super::user_menu::{ThemeSwitch, UserMenu};
 use crate::visitor::Visitor;
 
@@ -17,6 +18,7 @@ pub fn Layout(
     let product = expect_context::<Arc<Catalog>>().name.clone();
     let visitor = expect_context::<Visitor>();
     let theme = visitor.theme;
+    let revision = visitor.account.as_ref().map(|account| account.revision);
     view! {
         <a class="skip-link" href="#content">"Skip to content"</a>
         <header class="header">
@@ -43,5 +45,6 @@ pub fn Layout(
             <span>{product}" · billing by Billhook"</span>
             <ThemeSwitch theme label="Colours, in the footer" />
         </footer>
+        {revision.map(|revision| view! { <Live revision /> })}
     }
 }

@@ -1,8 +1,10 @@
 //! Shared and dumb: they are given what they show, and know nothing of the server.
 
 pub mod activating;
+pub mod dialog;
 pub mod icons;
 pub mod layout;
+pub mod live;
 pub mod notice;
 pub mod order_summary;
 pub mod period;

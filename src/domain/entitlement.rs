@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::plan::PlanId;
-use crate::subscription::{Status, Subscription};
+use crate::subscription::{Dispute, Status, Subscription};
 use crate::time::{Seconds, Timestamp};
 
 /// The tier that an organization is on, and why.
@@ -42,11 +42,13 @@ pub enum Reason {
     Paused,
     /// The subscription's price is not in the catalogue.
     UnknownPrice,
+    /// The bank took a payment back, or is asked to.
+    Disputed,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NoSubscription,
         Self::Trial,
         Self::Paid,
@@ -57,6 +59,7 @@ impl Reason {
         Self::NotPaid,
         Self::Paused,
         Self::UnknownPrice,
+        Self::Disputed,
     ];
 
     /// Reads the word in the database.
@@ -77,6 +80,7 @@ impl Reason {
             Self::NotPaid => "The subscription's invoice has not been paid.",
             Self::Paused => "The subscription is paused.",
             Self::UnknownPrice => "The subscription's price is not in the catalogue.",
+            Self::Disputed => "A payment is disputed with the bank.",
         }
     }
 
@@ -93,6 +97,7 @@ impl Reason {
             Self::NotPaid => "not_paid",
             Self::Paused => "paused",
             Self::UnknownPrice => "unknown_price",
+            Self::Disputed => "disputed",
         }
     }
 }
@@ -104,6 +109,8 @@ pub struct Policy {
     pub free: PlanId,
     /// How long a failed payment keeps the plan.
     pub past_due_grace: Seconds,
+    /// Whether an open dispute of a payment takes the plan away at once. One that is lost always does.
+    pub downgrade_on_dispute: bool,
 }
 
 impl Policy {
@@ -115,6 +122,11 @@ impl Policy {
         let Some(plan) = plan else {
             return self.free(Reason::UnknownPrice);
         };
+        match subscription.dispute {
+            Some(Dispute::Lost) => return self.free(Reason::Disputed),
+            Some(Dispute::Open) if self.downgrade_on_dispute => return self.free(Reason::Disputed),
+            Some(Dispute::Open) | None => {}
+        }
         let on_plan = |reason, review_at| Access { tier: plan.clone(), reason, review_at };
         match subscription.status {
             Status::Trialing => on_plan(Reason::Trial, None),

@@ -4,9 +4,13 @@
 //! that refuses the request. It must never depend on anything that only one of the two has.
 
 pub mod catalog;
+pub mod change;
 pub mod entitlement;
+pub mod invoice;
 pub mod money;
+pub mod news;
 pub mod organization;
+pub mod payment_method;
 pub mod plan;
 pub mod subscription;
 pub mod time;

@@ -90,6 +90,8 @@ pub struct Subscription {
     pub buyer: Option<UserId>,
     /// Where it stands.
     pub status: Status,
+    /// Stripe's id of its first item, `si_…`: what a change of plan changes.
+    pub item: String,
     /// The Stripe price of its first item.
     pub price: String,
     /// How many of it: seats.
@@ -115,11 +117,70 @@ pub struct Subscription {
     /// When a payment first failed; our own note. It is kept while the status stays `past_due`, and afterwards where
     /// the subscription ends or stops for want of that payment, so that the end is not taken for a paid one.
     pub past_due_at: Option<Timestamp>,
+    /// Stripe's id of the schedule that manages it, `sub_sched_…`.
+    pub schedule: Option<String>,
+    /// What the schedule changes it to.
+    pub next: Option<NextTerms>,
+    /// A change that waits for its payment.
+    pub pending: Option<PendingChange>,
+    /// A dispute of one of its payments; our own note.
+    pub dispute: Option<Dispute>,
     /// Whether real money is behind it.
     pub livemode: bool,
 }
 
+/// What a subscription becomes at a date.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NextTerms {
+    /// The Stripe price.
+    pub price: String,
+    /// How many of it.
+    pub quantity: u32,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A change of plan whose payment is open: Stripe applies it when it is paid, and forgets it otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingChange {
+    /// The Stripe price.
+    pub price: String,
+    /// How many of it.
+    pub quantity: u32,
+    /// When Stripe forgets it.
+    pub expires_at: Timestamp,
+}
+
+/// How a dispute of a payment stands, as far as access is concerned. One that was won leaves no trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dispute {
+    /// The bank has not decided.
+    Open,
+    /// The money is gone.
+    Lost,
+}
+
+impl Dispute {
+    /// From Stripe's word; `None` for one that is over and was not lost. A word that we do not know is an open one.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "won" | "warning_closed" | "prevented" => None,
+            "lost" => Some(Self::Lost),
+            _ => Some(Self::Open),
+        }
+    }
+}
+
 impl Subscription {
+    /// What Stripe says of it, without our own notes and without what is not in every one of Stripe's answers.
+    #[must_use]
+    pub fn facts(&self) -> Self {
+        Self { past_due_at: None, dispute: None, next: None, organization: None, buyer: None, ..self.clone() }
+    }
+
     /// When it will end, if an end is scheduled in either of Stripe's two ways.
     pub fn scheduled_end(&self) -> Option<Timestamp> {
         if self.status.is_terminal() {

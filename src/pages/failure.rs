@@ -17,7 +17,7 @@ pub fn FailurePage(
     let title = error.code.title();
     let action = match error.code {
         Code::NotSignedIn => ("/auth/login", "Sign in"),
-        Code::Conflict => ("/settings/billing", "Go to billing settings"),
+        Code::Conflict | Code::PaymentRequired => ("/settings/billing", "Go to billing settings"),
         Code::Invalid | Code::Forbidden | Code::NotFound | Code::Unavailable | Code::Internal => {
             ("/", "Go to the start page")
         }

@@ -2,6 +2,8 @@
 //! in them is an island of `components`.
 
 pub mod billing;
+pub mod cancel;
+pub mod change;
 pub mod checkout;
 pub mod checkout_canceled;
 pub mod checkout_success;

@@ -1,18 +1,25 @@
-//! The use cases of billing. Checkout success, our own calls and events all end in [`App::sync_subscription`]: it asks
-//! Stripe what is true now and stores it with everything that follows. Nobody else writes subscriptions.
+//! Checkout, the portal, and the one sync. Checkout success, our own calls, events and the reconciliation all end in
+//! it: what Stripe says is stored with everything that follows. Nobody else writes subscriptions.
 
 use std::hash::{BuildHasher, RandomState};
 
 use domain::catalog::Trial;
 use domain::organization::OrganizationId;
 use domain::plan::{Period, Plan, PlanId};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::App;
+use super::auth::ReturnTo;
+use super::clock::Clock;
 use super::error::Error;
-use super::store::{Action, Actor, CheckoutTerms, Reading, Synced};
+use super::store::{Action, Actor, Cause, Checkout, CheckoutTerms, Moment, Reading, Synced, Told};
+use super::stripe::{self, PortalFlow};
 use crate::error::Code;
 use crate::visitor::Account;
+
+/// How often Stripe is asked again where another node stored something in the meantime.
+const ASK_AGAIN: u32 = 3;
 
 /// What somebody asks to buy.
 #[derive(Clone, Debug)]
@@ -61,15 +68,40 @@ impl App {
             trial_days: self.trial(account).map_or(0, |trial| trial.days),
         };
         let customer = self.customer(account).await?;
-        let (checkout, replaced) = self.store.begin_checkout(terms.clone(), self.clock.now()).await?;
-        self.close_sessions(replaced).await;
-        if let Some(url) = checkout.url {
-            return Ok(url);
+        for _ in 0..2 {
+            let (checkout, replaced) = self.store.begin_checkout(terms.clone(), self.clock.now()).await?;
+            self.close_sessions(replaced).await;
+            if let Some(url) = checkout.url {
+                return Ok(url);
+            }
+            let opening =
+                self.stripe.open_checkout(&checkout.id, &terms, &plan, &customer, price, &self.config.public_url);
+            let opened = match opening.await {
+                Err(stripe::Error::Unknown(reason)) => self.find_checkout(&checkout, &customer, &reason).await?,
+                opened => Some(opened?),
+            };
+            if let Some(opened) = opened {
+                self.store.checkout_opened(&checkout.id, opened.id, opened.url.clone()).await?;
+                return Ok(opened.url);
+            }
         }
-        let opened =
-            self.stripe.open_checkout(&checkout.id, &terms, &plan, &customer, price, &self.config.public_url).await?;
-        self.store.checkout_opened(&checkout.id, opened.id, opened.url.clone()).await?;
-        Ok(opened.url)
+        Err(Error::Stripe(stripe::Error::Unknown("two checkout sessions in a row could not be opened".to_owned())))
+    }
+
+    /// Whether a session whose opening had no known outcome was opened all the same. Where it was not, the intent is
+    /// given up: Stripe keeps its failure under the intent's key and would repeat it.
+    async fn find_checkout(
+        &self,
+        checkout: &Checkout,
+        customer: &str,
+        reason: &str,
+    ) -> Result<Option<stripe::OpenedSession>, Error> {
+        tracing::warn!(checkout = checkout.id, reason, "it is not known whether a checkout session was opened");
+        let found = self.stripe.find_checkout(customer, &checkout.id).await?;
+        if found.is_none() {
+            self.store.checkout_given_up(&checkout.id).await?;
+        }
+        Ok(found)
     }
 
     /// The customer is back from Stripe: activates the plan at once. `false` while the payment is still open.
@@ -87,30 +119,76 @@ impl App {
         }
         let Some(subscription) = session.subscription.filter(|_| session.complete) else { return Ok(false) };
         self.store.checkout_ended(&session.id, "complete").await?;
-        self.sync_subscription(&subscription, Actor::User(account.user.clone())).await?;
+        self.sync_subscription(&subscription, Cause::actor(Actor::User(account.user.clone()))).await?;
         Ok(true)
     }
 
-    /// The address of Stripe's customer portal for this organization.
-    pub async fn open_portal(&self, account: &Account) -> Result<String, Error> {
+    /// The address of Stripe's customer portal for this organization. `back` is the local path to come back to.
+    pub async fn open_portal(&self, account: &Account, back: &ReturnTo, flow: PortalFlow) -> Result<String, Error> {
         require_billing(account)?;
         let customer = self.customer(account).await?;
-        let url = self.stripe.open_portal(&customer, &format!("{}/settings/billing", self.config.public_url)).await?;
+        let back = utf8_percent_encode(back.as_str(), NON_ALPHANUMERIC);
+        let return_url = format!("{}/billing/return?to={back}", self.config.public_url);
+        let url = self.stripe.open_portal(&customer, &return_url, flow).await?;
         let actor = Actor::User(account.user.clone());
         self.store.record(&account.organization, actor, Action::PortalOpened, self.clock.now()).await?;
         Ok(url)
     }
 
-    /// The one sync: asks Stripe for a subscription as it is now, and stores it with the tier that follows.
-    pub async fn sync_subscription(&self, subscription: &str, actor: Actor) -> Result<Synced, Error> {
+    /// The customer is back from a page of Stripe's: what they did there is seen at once.
+    pub async fn refresh(&self, account: &Account) -> Result<(), Error> {
+        if let Some(subscription) = self.running(account).await? {
+            self.sync_subscription(&subscription.id, Cause::actor(Actor::User(account.user.clone()))).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks Stripe for a subscription as it is now, and syncs with the answer.
+    pub async fn sync_subscription(&self, subscription: &str, cause: Cause) -> Result<Synced, Error> {
         let _turn = self.syncs.take(subscription).await;
+        for _ in 0..ASK_AGAIN {
+            let reading = self.ask(subscription).await?;
+            let synced = self.sync(Told::Answer(Box::new(reading)), cause.clone()).await?;
+            // Another node has stored something since we asked; what we asked because of may not be in it.
+            if synced != Synced::Stale {
+                return Ok(synced);
+            }
+        }
+        Ok(Synced::Stale)
+    }
+
+    /// Syncs with what an event tells. Where that proves nothing, the answer is [`Synced::Ask`].
+    pub async fn sync_told(&self, told: Told, subscription: &str, cause: Cause) -> Result<Synced, Error> {
+        let _turn = self.syncs.take(subscription).await;
+        self.sync(told, cause).await
+    }
+
+    async fn ask(&self, subscription: &str) -> Result<Reading, Error> {
         let read_at_ms = jiff::Timestamp::now().as_millisecond();
-        let subscription = self.stripe.subscription(subscription).await?;
-        let now = self.clock.now();
-        let reading = Reading { subscription, read_at_ms };
-        let synced = self.store.sync(reading, actor, now, self.access_rule(now)).await?;
+        let asked_at = self.clock.now();
+        let fetched = self.stripe.subscription(subscription).await?;
+        Ok(Reading {
+            subscription: fetched.subscription,
+            invoice: fetched.invoice,
+            payment_method: fetched.payment_method,
+            asked_at,
+            read_at_ms,
+        })
+    }
+
+    async fn sync(&self, told: Told, cause: Cause) -> Result<Synced, Error> {
+        let moment = self.moment();
+        let synced = self.store.sync(told, cause, moment, self.access_rule(moment.now)).await?;
+        if let Some(organization) = synced.changed() {
+            self.live.changed(organization);
+        }
         tracing::info!(?synced, "synced a subscription");
         Ok(synced)
+    }
+
+    /// The two clocks.
+    pub(super) fn moment(&self) -> Moment {
+        Moment { now: self.clock.now(), wall: Clock::wall() }
     }
 
     /// The trial that this person would get with this organization: one each, ever.
@@ -152,13 +230,30 @@ impl App {
 
     /// The organization's Stripe customer, made at the first need.
     async fn customer(&self, account: &Account) -> Result<String, Error> {
-        let organization = self.store.organization(&account.organization).await?;
-        if let Some(customer) = organization.and_then(|organization| organization.customer) {
+        let organization = &account.organization;
+        if let Some(customer) = self.store.organization(organization).await?.and_then(|known| known.customer) {
             return Ok(customer);
         }
-        let made =
-            self.stripe.create_customer(&account.organization, &account.organization_name, &account.email).await?;
-        Ok(self.store.link_customer(&account.organization, made).await?)
+        // A customer that was deleted would be answered again under its own key.
+        let key = match self.store.customers_deleted(organization).await? {
+            0 => format!("customer-{organization}"),
+            deleted => format!("customer-{organization}-{deleted}"),
+        };
+        let made = self.stripe.create_customer(organization, &account.organization_name, &account.email, &key).await;
+        let made = match made {
+            Err(stripe::Error::Unknown(reason)) => {
+                tracing::warn!(%organization, reason, "it is not known whether a customer was made");
+                if let Some(customer) = self.stripe.find_customer(organization, &account.email).await? {
+                    customer
+                } else {
+                    // Stripe keeps a failure under its key: this one needs another.
+                    let (key, name) = (uuid::Uuid::new_v4().to_string(), &account.organization_name);
+                    self.stripe.create_customer(organization, name, &account.email, &key).await?
+                }
+            }
+            made => made?,
+        };
+        Ok(self.store.link_customer(organization, made).await?)
     }
 
     /// Closes sessions on other terms, so that only the latest can be paid. One that was paid or has expired in the
@@ -179,7 +274,7 @@ fn is_session_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-fn require_billing(account: &Account) -> Result<(), Error> {
+pub(super) fn require_billing(account: &Account) -> Result<(), Error> {
     if account.role.manages_billing() {
         return Ok(());
     }

@@ -70,6 +70,12 @@ pub const VARIABLES: &[Variable] = &[
         ReadBy::Serve,
         "The webhook endpoint's secret, whsec_…; several with commas while rolling",
     ),
+    variable(
+        "STRIPE_DOWNGRADE_ON_DISPUTE",
+        Some("false"),
+        ReadBy::Both,
+        "Whether an open dispute of a payment takes the plan away at once; one that is lost always does",
+    ),
     variable("STRIPE_…_PRICE_ID", None, ReadBy::Serve, "One for each price, as named in the catalogue: price_…"),
     variable("STRIPE_API_BASE", Some("https://api.stripe.com"), ReadBy::Serve, "Where Stripe is"),
     variable(
@@ -160,6 +166,8 @@ pub struct StripeConfig {
     pub webhook_secrets: Vec<SecretString>,
     /// Whether the key is for real money; events of the other kind are put aside.
     pub livemode: bool,
+    /// Whether an open dispute takes the plan away.
+    pub downgrade_on_dispute: bool,
 }
 
 /// How to reach the OpenID provider.
@@ -290,8 +298,20 @@ impl<'a> Reader<'a> {
         StripeConfig {
             api_base: self.variables.or_default("STRIPE_API_BASE").to_owned(),
             livemode: key.contains("_live_"),
+            downgrade_on_dispute: self.yes_or_no("STRIPE_DOWNGRADE_ON_DISPUTE"),
             secret_key: key.into(),
             webhook_secrets: secrets.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    fn yes_or_no(&mut self, name: &'static str) -> bool {
+        match self.variables.or_default(name) {
+            "true" => true,
+            "false" => false,
+            other => {
+                self.mistakes.push(format!("{name} is `{other}`: write true or false"));
+                false
+            }
         }
     }
 

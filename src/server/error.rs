@@ -24,6 +24,9 @@ pub enum Error {
     /// The OpenID provider.
     #[error(transparent)]
     Provider(#[from] auth::ProviderError),
+    /// Another node keeps storing what we are about to store.
+    #[error("somebody else is at work on this; trying again")]
+    Busy,
     /// The session.
     #[error("the session cannot be read or written: {0}")]
     Session(#[from] tower_sessions::session::Error),
@@ -39,7 +42,10 @@ impl Error {
     pub fn into_app(self) -> AppError {
         let (code, message) = match &self {
             Self::App(error) => return error.clone(),
-            Self::Stripe(stripe::Error::Unknown(_)) => (
+            Self::Stripe(stripe::Error::Declined(sentence)) => {
+                return AppError::new(Code::PaymentRequired, sentence.clone());
+            }
+            Self::Stripe(stripe::Error::Unknown(_)) | Self::Busy => (
                 Code::Unavailable,
                 "Our payment provider does not answer right now. Nothing was charged; please try again in a moment.",
             ),

@@ -1,19 +1,26 @@
-//! The worker behind the inbox: takes stored events, asks Stripe what is true, and notes what became of each.
+//! The worker behind the inbox: takes stored events, syncs with what they tell, and asks Stripe only where that proves
+//! nothing. What became of an event is noted in the transaction of what it did.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::subscription::Status;
 use domain::time::Seconds;
+use futures::StreamExt;
+use futures::stream;
 use tokio::sync::{Notify, watch};
 
 use super::App;
 use super::clock::Clock;
 use super::error::Error;
-use super::store::{Actor, Decision, InboxEvent, Synced};
-use super::stripe::{Event, Subject};
+use super::store::{Actor, Cause, Consequence, Decision, DisputeRow, InboxEvent, Synced, Told};
+use super::stripe::{DisputeNews, Event, Implies, InvoiceNews, Subject};
 
 /// How often the worker looks without being called: for retries, and for events that another node received.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How many subscriptions are worked on side by side. Events of one subscription are applied one after the other.
+const SIDE_BY_SIDE: usize = 64;
 
 /// Wakes the worker.
 #[derive(Clone, Debug, Default)]
@@ -43,69 +50,200 @@ pub async fn work(app: App, mut stop: watch::Receiver<bool>) {
 /// Applies everything that is due, then what time alone has changed.
 async fn work_once(app: &App) -> Result<(), Error> {
     loop {
-        let events = app.store.claim_events(Clock::wall()).await?;
-        if events.is_empty() {
+        let claimed = app.store.claim_events(Clock::wall()).await?;
+        if claimed.is_empty() {
             break;
         }
-        for event in events {
-            settle(app, event).await?;
-        }
+        let groups = stream::iter(by_subject(claimed).into_values());
+        let outcomes: Vec<Result<(), Error>> =
+            groups.map(|group| settle_all(app, group)).buffer_unordered(SIDE_BY_SIDE).collect().await;
+        outcomes.into_iter().collect::<Result<(), Error>>()?;
     }
     let now = app.clock.now();
     for organization in app.store.organizations_due(now).await? {
-        app.store.review(&organization, now, app.access_rule(now)).await?;
-    }
-    Ok(())
-}
-
-/// Applies one event and notes the outcome. An event that fails waits and is tried again; it holds nobody up.
-async fn settle(app: &App, event: InboxEvent) -> Result<(), Error> {
-    match apply(app, &event).await {
-        Ok(decision) => app.store.event_done(&event.id, decision, Clock::wall()).await?,
-        Err(error) => {
-            tracing::warn!(event = event.id, attempts = event.attempts, %error, "an event could not be applied");
-            app.store.event_failed(&event.id, error.to_string(), backoff(event.attempts), Clock::wall()).await?;
+        if app.store.review(&organization, Actor::Clock, now, app.access_rule(now)).await? {
+            app.live.changed(&organization);
         }
     }
     Ok(())
 }
 
-async fn apply(app: &App, stored: &InboxEvent) -> Result<Decision, Error> {
-    let Ok(event) = Event::read(&stored.payload) else {
-        return Ok(Decision::ignored("the payload is not an event that this version can read"));
+/// An event that can be read, or why not.
+type Read = (InboxEvent, Option<Event>);
+
+/// Events by what they are about, each group in the order of their making. News of a subscription itself comes before
+/// what else was made in the same second: it often answers what the others would ask.
+fn by_subject(claimed: Vec<InboxEvent>) -> BTreeMap<String, Vec<Read>> {
+    let mut groups: BTreeMap<String, Vec<Read>> = BTreeMap::new();
+    for stored in claimed {
+        let event = Event::read(&stored.payload).ok();
+        let key = event.as_ref().and_then(|event| subscription_of(&event.subject)).unwrap_or(&stored.id).to_owned();
+        groups.entry(key).or_default().push((stored, event));
+    }
+    for group in groups.values_mut() {
+        group.sort_by_key(|(stored, event)| {
+            let about = event.as_ref().map(|event| &event.subject);
+            (stored.created_at, !matches!(about, Some(Subject::Subscription(_))))
+        });
+    }
+    groups
+}
+
+fn subscription_of(subject: &Subject) -> Option<&String> {
+    match subject {
+        Subject::Subscription(news) => Some(&news.after.id),
+        Subject::Look(subscription) => Some(subscription),
+        Subject::Invoice(news) => news.subscription.as_ref(),
+        Subject::CheckoutCompleted { subscription, .. } => subscription.as_ref(),
+        Subject::CheckoutExpired(_)
+        | Subject::Dispute(_)
+        | Subject::PaymentMethod(_)
+        | Subject::CustomerDeleted(_)
+        | Subject::Nothing => None,
+    }
+}
+
+async fn settle_all(app: &App, group: Vec<Read>) -> Result<(), Error> {
+    for (stored, event) in group {
+        if let Err(error) = settle(app, &stored, event).await {
+            tracing::warn!(event = stored.id, attempts = stored.attempts, %error, "an event could not be applied");
+            let wait = backoff(stored.attempts);
+            app.store.event_failed(&stored.id, error.to_string(), wait, Clock::wall()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Applies one event and notes what became of it.
+async fn settle(app: &App, stored: &InboxEvent, event: Option<Event>) -> Result<(), Error> {
+    let id = stored.id.as_str();
+    let Some(event) = event else {
+        return ignore(app, id, "the payload is not an event that this version can read").await;
     };
     if event.livemode != app.config.stripe.livemode {
-        return Ok(Decision::ignored("it is from the other mode (test or live) than the configured key"));
+        return ignore(app, id, "it is from the other mode (test or live) than the configured key").await;
     }
-    let actor = Actor::Event(event.id.clone());
+    if event.account.is_some() {
+        return ignore(app, id, "it belongs to a connected account, not to ours").await;
+    }
     match event.subject {
-        Subject::Nothing => Ok(Decision::ignored("it changes no tier")),
+        Subject::Nothing => ignore(app, id, "it changes nothing that is kept").await,
+        Subject::Subscription(news) => {
+            let (subscription, customer) = (news.after.id.clone(), news.after.customer.clone());
+            match app.sync_told(Told::Event(news), &subscription, Cause::event(id)).await? {
+                Synced::Ask => ask(app, id, &subscription).await,
+                Synced::Unowned => find_owner(app, id, &customer, &subscription).await,
+                _ => Ok(()),
+            }
+        }
+        Subject::Look(subscription) => ask(app, id, &subscription).await,
+        Subject::Invoice(news) => settle_invoice(app, id, *news).await,
         Subject::CheckoutExpired(session) => {
             app.store.checkout_ended(&session, "expired").await?;
-            Ok(Decision::applied("the checkout expired"))
+            done(app, id, "the checkout expired").await
         }
         Subject::CheckoutCompleted { session, subscription } => {
             app.store.checkout_ended(&session, "complete").await?;
-            match subscription {
-                Some(subscription) => sync(app, &subscription, actor).await,
-                None => Ok(Decision::applied("the checkout was completed; it made no subscription")),
+            let Some(subscription) = subscription else {
+                return done(app, id, "the checkout was completed; it made no subscription").await;
+            };
+            // What it made is news of its own; it is asked for only where that has not come.
+            let awaited = |status: Option<Status>| status.is_none_or(|status| status == Status::Incomplete);
+            match app.store.settle_or_ask(id, None, Some(subscription.clone()), awaited, Clock::wall()).await? {
+                Consequence::Settled(_) => Ok(()),
+                Consequence::Ask => ask(app, id, &subscription).await,
             }
         }
-        Subject::Subscription(subscription) => sync(app, &subscription, actor).await,
+        Subject::Dispute(news) => settle_dispute(app, id, news).await,
+        Subject::PaymentMethod(customer) => look_at_customer(app, id, &customer).await,
+        Subject::CustomerDeleted(customer) => {
+            let moment = app.moment();
+            let gone = app.store.customer_deleted(id, &customer, moment, app.access_rule(moment.now)).await?;
+            if let Some(organization) = gone {
+                app.live.changed(&organization);
+            }
+            Ok(())
+        }
     }
 }
 
-async fn sync(app: &App, subscription: &str, actor: Actor) -> Result<Decision, Error> {
-    Ok(match app.sync_subscription(subscription, actor).await {
-        Ok(Synced::Applied { organization, before, after }) => {
-            Decision::applied(format!("{organization}: {before} -> {after}"))
+/// Asks Stripe about a subscription, and settles the event with the answer.
+async fn ask(app: &App, event: &str, subscription: &str) -> Result<(), Error> {
+    match app.sync_subscription(subscription, Cause::event(event)).await {
+        Ok(Synced::Stale | Synced::Ask) => Err(Error::Busy),
+        Ok(Synced::Applied { .. } | Synced::Older { .. } | Synced::Unowned) => Ok(()),
+        Err(Error::Stripe(error)) if error.is_missing() => {
+            ignore(app, event, "Stripe does not know the subscription").await
         }
-        Ok(Synced::Stale) => Decision::applied("nothing to do: a newer reading is stored"),
-        Ok(Synced::Absorbed) => Decision::applied("nothing to do: the subscription has ended"),
-        Ok(Synced::Unowned) => Decision::ignored("no organization of ours is billed by it"),
-        Err(Error::Stripe(error)) if error.is_missing() => Decision::ignored("Stripe does not know the subscription"),
-        Err(error) => return Err(error),
-    })
+        Err(error) => Err(error),
+    }
+}
+
+/// A subscription on a customer whose link to its organization is not stored: the customer itself says whose it is.
+async fn find_owner(app: &App, event: &str, customer: &str, subscription: &str) -> Result<(), Error> {
+    let Some(organization) = app.stripe.organization_of_customer(customer).await? else { return Ok(()) };
+    let linked = app.store.organization(&organization).await?.map(|known| known.customer.is_some());
+    if linked != Some(false) {
+        return Ok(());
+    }
+    app.store.link_customer(&organization, customer.to_owned()).await?;
+    ask(app, event, subscription).await
+}
+
+async fn settle_invoice(app: &App, event: &str, news: InvoiceNews) -> Result<(), Error> {
+    let implies = news.implies;
+    let contradicts = move |status: Option<Status>| match (implies, status) {
+        (Implies::Nothing, _) => false,
+        (Implies::Paid | Implies::Owing, None) => true,
+        (Implies::Paid, Some(status)) => matches!(status, Status::Incomplete | Status::PastDue | Status::Unpaid),
+        (Implies::Owing, Some(status)) => matches!(status, Status::Active | Status::Trialing),
+    };
+    let subscription = news.subscription.clone();
+    let settled = app.store.settle_or_ask(event, news.invoice, news.subscription, contradicts, Clock::wall()).await?;
+    match (settled, subscription) {
+        (Consequence::Ask, Some(subscription)) => ask(app, event, &subscription).await,
+        (Consequence::Settled(Some(organization)), _) => {
+            app.live.changed(&organization);
+            Ok(())
+        }
+        (Consequence::Settled(None) | Consequence::Ask, _) => Ok(()),
+    }
+}
+
+async fn settle_dispute(app: &App, event: &str, news: DisputeNews) -> Result<(), Error> {
+    let customer = app.stripe.customer_of_charge(&news.charge).await?;
+    let organization = match &customer {
+        Some(customer) => app.store.organization_of_customer(customer).await?,
+        None => None,
+    };
+    let Some(organization) = organization else {
+        return ignore(app, event, "no organization of ours made the disputed payment").await;
+    };
+    let dispute = DisputeRow { id: news.id, charge: news.charge, status: news.status, opened: news.opened };
+    let moment = app.moment();
+    app.store.dispute(event, &organization, dispute, moment, app.access_rule(moment.now)).await?;
+    app.live.changed(&organization);
+    Ok(())
+}
+
+/// Something about how a customer pays has changed: an answer about the running subscription brings it along.
+async fn look_at_customer(app: &App, event: &str, customer: &str) -> Result<(), Error> {
+    let Some(organization) = app.store.organization_of_customer(customer).await? else {
+        return ignore(app, event, "no organization of ours is this customer").await;
+    };
+    let subscriptions = app.store.subscriptions(&organization).await?;
+    match subscriptions.iter().find(|subscription| !subscription.status.is_terminal()) {
+        Some(subscription) => ask(app, event, &subscription.id).await,
+        None => ignore(app, event, "nothing is paid with it").await,
+    }
+}
+
+async fn done(app: &App, event: &str, what: &str) -> Result<(), Error> {
+    Ok(app.store.event_done(event, Decision::applied(what), Clock::wall()).await?)
+}
+
+async fn ignore(app: &App, event: &str, why: &str) -> Result<(), Error> {
+    Ok(app.store.event_done(event, Decision::ignored(why), Clock::wall()).await?)
 }
 
 /// 5 s, 10 s, 20 s … at most an hour.

@@ -20,6 +20,7 @@ pub mod error;
 pub mod guard;
 pub mod inbox;
 pub mod listen;
+pub mod live;
 pub mod organizations;
 pub mod overview;
 pub mod pages;
@@ -27,6 +28,7 @@ pub mod router;
 pub mod routes;
 pub mod store;
 pub mod stripe;
+pub mod subscription;
 
 use self::auth::Provider;
 use self::clock::Clock;
@@ -56,8 +58,12 @@ pub struct Parts {
     pub clock: Clock,
     /// The inbox's bell: rung when an event has come in.
     pub inbox: inbox::Bell,
-    /// One sync at a time for each organization.
+    /// One sync at a time for each subscription.
     pub syncs: billing::Turns,
+    /// Pages that are open.
+    pub live: live::Live,
+    /// Set when the process is to stop: answers that would go on for ever end.
+    pub stopping: tokio::sync::watch::Sender<bool>,
     /// What Leptos wants to know.
     pub leptos: LeptosOptions,
 }
@@ -85,6 +91,8 @@ impl App {
             clock,
             inbox: inbox::Bell::default(),
             syncs: billing::Turns::default(),
+            live: live::Live::default(),
+            stopping: tokio::sync::watch::Sender::new(false),
             leptos: assets::leptos_options(config.addr),
             config,
         })))
@@ -101,6 +109,7 @@ impl App {
         let policy = Policy {
             free: self.catalog.free_plan.clone(),
             past_due_grace: Seconds::days(self.catalog.past_due_grace_days.0),
+            downgrade_on_dispute: self.config.stripe.downgrade_on_dispute,
         };
         let of = |subscription: &Subscription| {
             let plan = self.config.prices.plan(&subscription.price).map(|(plan, _)| plan);
@@ -117,12 +126,14 @@ impl App {
 /// Runs the application: the routes on `listener` and the inbox's worker, until `stop` resolves. What is under way
 /// finishes, and everything accepted is on the disk when this returns.
 pub async fn run(app: App, listener: tokio::net::TcpListener, stop: impl Future<Output = ()>) {
-    let (stopping, stopped) = tokio::sync::watch::channel(false);
-    let worker = tokio::spawn(inbox::work(app.clone(), stopped));
+    let worker = tokio::spawn(inbox::work(app.clone(), app.stopping.subscribe()));
     let cleaner = tokio::spawn(forget_expired_sessions(app.store.clone()));
-    listen::serve(listener, router::router(app.clone()), stop).await;
+    let told = async {
+        stop.await;
+        app.stopping.send_replace(true);
+    };
+    listen::serve(listener, router::router(app.clone()), told).await;
     cleaner.abort();
-    stopping.send_replace(true);
     if let Err(error) = worker.await {
         tracing::error!(%error, "the inbox's worker ended badly");
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::App;
 use super::error::Error;
 use super::overview::tier_name;
-use super::store::Membership;
+use super::store::{Actor, Membership};
 use crate::visitor::Account;
 
 /// An organization in `GET /api/organizations`.
@@ -33,6 +33,7 @@ impl App {
         let organization = membership.organization;
         Ok(Some(Account {
             tier_name: tier_name(&self.catalog, &organization.tier),
+            revision: membership.revision,
             trial_used: organization.trial_used_at.is_some() || membership.user_trial_used_at.is_some(),
             user: membership.user,
             name: membership.user_name,
@@ -64,7 +65,7 @@ impl App {
             return Ok(memberships);
         }
         for organization in due {
-            self.store.review(&organization, now, self.access_rule(now)).await?;
+            self.store.review(&organization, Actor::Clock, now, self.access_rule(now)).await?;
         }
         Ok(self.store.memberships(user).await?)
     }

@@ -14,7 +14,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use super::routes::{billing, health, organizations, plans, theme, webhook};
+use super::routes::{billing, health, organizations, plans, subscription, theme, updates, webhook};
 use super::{App, assets, auth, guard, pages};
 use crate::error::{AppError, Code};
 
@@ -56,6 +56,14 @@ fn for_people(app: &App) -> Router<App> {
         .route("/api/checkout/success", get(billing::success))
         .route("/api/billing/portal", post(billing::portal))
         .route("/billing/create-portal-session", post(billing::portal))
+        .route("/billing/return", get(billing::come_back))
+        .route("/api/subscription/cancel", post(subscription::cancel))
+        .route("/api/subscription/reactivate", post(subscription::reactivate))
+        .route("/api/subscription/preview", post(subscription::preview))
+        .route("/api/subscription/change", post(subscription::change))
+        .route("/api/subscription/keep", post(subscription::keep))
+        .route("/api/subscription/downgrade-to-free", post(subscription::downgrade_to_free))
+        .route("/api/updates", get(updates::updates))
         .route("/pages/{*function}", post(pages::server_function))
         .route("/api/{*rest}", get(pages::missing).post(pages::missing))
         .fallback(get(pages::render))

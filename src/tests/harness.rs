@@ -1,6 +1,7 @@
 //! The surroundings of a test: an application with its sandbox on free ports, and a browser to visit it with.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use billhook::server::clock::Clock;
 use billhook::server::config::{Config, Variables, read_catalog};
@@ -19,7 +20,7 @@ use crate::dev;
 /// A running application with its surroundings.
 pub struct World {
     pub url: String,
-    pub sandbox: Sandbox,
+    pub sandbox: Arc<Sandbox>,
     pub app: App,
     variables: Variables,
     database: Database,
@@ -89,8 +90,8 @@ impl World {
         let any_port = "127.0.0.1:0".parse().unwrap();
         let places = dev::Places { stripe_addr: any_port, oidc_addr: any_port, data: None, public_url: url.clone() };
         let plans = read_catalog(&variables).unwrap();
-        let sandbox = dev::start(places, &plans, &mut variables).await.unwrap();
-        let app = App::open(Config::read(&variables).unwrap(), Clock::system()).await.unwrap();
+        let sandbox = Arc::new(dev::start(places, &plans, &mut variables).await.unwrap());
+        let app = App::open(Config::read(&variables).unwrap(), clock_of(&sandbox)).await.unwrap();
         let mut world = Self { url, sandbox, app, variables, database, stop: None, running: None };
         world.serve(listener);
         world
@@ -111,7 +112,7 @@ impl World {
         self.stop.take();
         self.running.take().unwrap().await.unwrap();
         let listener = TcpListener::bind(self.url.trim_start_matches("http://")).await.unwrap();
-        self.app = App::open(Config::read(&self.variables).unwrap(), Clock::system()).await.unwrap();
+        self.app = App::open(Config::read(&self.variables).unwrap(), clock_of(&self.sandbox)).await.unwrap();
         self.serve(listener);
     }
 
@@ -153,6 +154,12 @@ impl World {
         assert_eq!(landed, format!("{}/dashboard", self.url));
         browser
     }
+}
+
+/// The sandbox's clock, which a test can move, as in `billhook dev`.
+fn clock_of(sandbox: &Arc<Sandbox>) -> Clock {
+    let sandbox = Arc::clone(sandbox);
+    Clock::from_fn(move || sandbox.now())
 }
 
 /// A browser: it keeps cookies, and says where its requests come from.

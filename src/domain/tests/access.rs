@@ -2,11 +2,11 @@
 
 use super::{DAY, plan_id, subscription};
 use crate::entitlement::{Access, Policy, Reason};
-use crate::subscription::{Status, Subscription};
+use crate::subscription::{Dispute, Status, Subscription};
 use crate::time::{Seconds, Timestamp};
 
 fn policy() -> Policy {
-    Policy { free: plan_id("free"), past_due_grace: Seconds::days(7) }
+    Policy { free: plan_id("free"), past_due_grace: Seconds::days(7), downgrade_on_dispute: false }
 }
 
 fn access(subscription: &Subscription, now: i64) -> Access {
@@ -113,4 +113,30 @@ fn each_reason_has_its_own_word() {
         assert_eq!(Reason::parse(reason.as_str()), Some(reason));
     }
     assert_eq!(Reason::parse("paidUntilEnd"), None, "the database has other words than the API");
+}
+
+#[test]
+fn a_lost_dispute_takes_the_plan_away_and_an_open_one_where_the_team_says_so() {
+    let strict = Policy { downgrade_on_dispute: true, ..policy() };
+    for status in Status::ALL {
+        let disputed = |dispute| Subscription { dispute: Some(dispute), ..subscription(status) };
+        let of =
+            |policy: &Policy, dispute| policy.access(Some(&disputed(dispute)), Some(&plan_id("pro")), Timestamp(DAY));
+        let taken = answer("free", Reason::Disputed, None);
+        assert_eq!(of(&policy(), Dispute::Lost), taken, "{status}");
+        assert_eq!(of(&strict, Dispute::Lost), taken, "{status}");
+        assert_eq!(of(&strict, Dispute::Open), taken, "{status}");
+        assert_eq!(of(&policy(), Dispute::Open), access(&subscription(status), DAY), "{status}");
+    }
+}
+
+#[test]
+fn a_dispute_that_was_won_leaves_no_trace() {
+    for word in ["won", "warning_closed", "prevented"] {
+        assert_eq!(Dispute::parse(word), None, "{word}");
+    }
+    assert_eq!(Dispute::parse("lost"), Some(Dispute::Lost));
+    for word in ["needs_response", "under_review", "warning_needs_response", "a_new_word"] {
+        assert_eq!(Dispute::parse(word), Some(Dispute::Open), "{word}");
+    }
 }

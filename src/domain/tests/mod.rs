@@ -12,8 +12,11 @@ use crate::time::Timestamp;
 
 mod access;
 mod catalogs;
+mod change;
 mod check;
+mod invoice;
 mod money;
+mod news;
 mod plan;
 mod properties;
 mod schema;
@@ -60,6 +63,11 @@ fn subscription(status: Status) -> Subscription {
         organization: None,
         buyer: None,
         status,
+        item: "si_1".to_owned(),
+        schedule: None,
+        next: None,
+        pending: None,
+        dispute: None,
         price: "price_1".to_owned(),
         quantity: 1,
         created: Timestamp(0),

@@ -9,7 +9,7 @@ use super::{CATALOGS, catalog, catalog_json, plan_id, read};
 use crate::entitlement::{Policy, Reason};
 use crate::money::{Currency, Money};
 use crate::plan::{FeatureId, Limit, Price, Seats};
-use crate::subscription::{Status, Subscription};
+use crate::subscription::{Dispute, Status, Subscription};
 use crate::time::{Seconds, Timestamp};
 
 fn timestamp() -> impl Strategy<Value = Timestamp> {
@@ -30,6 +30,7 @@ prop_compose! {
             option::of(timestamp()),
         ],
         flags in any::<[bool; 2]>(),
+        dispute in prop::sample::select(vec![None, Some(Dispute::Open), Some(Dispute::Lost)]),
     ) -> Subscription {
         Subscription {
             quantity,
@@ -44,14 +45,15 @@ prop_compose! {
             trial_end: optional[4],
             past_due_at: optional[5],
             livemode: flags[1],
+            dispute,
             ..super::subscription(status)
         }
     }
 }
 
 prop_compose! {
-    fn any_policy()(grace in prop_oneof![0_i64..1_000, any::<i64>()]) -> Policy {
-        Policy { free: plan_id("free"), past_due_grace: Seconds(grace) }
+    fn any_policy()(grace in prop_oneof![0_i64..1_000, any::<i64>()], downgrade_on_dispute in any::<bool>()) -> Policy {
+        Policy { free: plan_id("free"), past_due_grace: Seconds(grace), downgrade_on_dispute }
     }
 }
 

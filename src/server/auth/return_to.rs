@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 pub struct ReturnTo(String);
 
 impl ReturnTo {
+    /// The billing settings.
+    pub fn billing() -> Self {
+        Self("/settings/billing".to_owned())
+    }
+
     /// Accepts a local path with a query; anything that a browser could read as another host, and anything that
     /// does not fit into a header, becomes the dashboard.
     pub fn parse(text: Option<&str>) -> Self {

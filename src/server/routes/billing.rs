@@ -10,9 +10,11 @@ use super::body::Body;
 use crate::app::Findings;
 use crate::error::Code;
 use crate::server::App;
+use crate::server::auth::ReturnTo;
 use crate::server::billing::Order;
 use crate::server::error::Error;
 use crate::server::pages::{render_with, signed_in};
+use crate::server::stripe::PortalFlow;
 use crate::visitor::Visitor;
 
 /// What to buy: a plan and a period, or, as one of the source documents has it, a Stripe price.
@@ -72,18 +74,46 @@ pub async fn arrive(
     Ok(render_with(app, request, Findings { activation: Some(activation), ..Findings::default() }).await)
 }
 
-/// Nothing needs to be said.
+/// Where in the portal to begin, and where to come back to.
 #[derive(Debug, Deserialize)]
-pub struct Nothing {}
+#[serde(rename_all = "camelCase")]
+pub struct PortalBody {
+    flow: Option<String>,
+    #[serde(alias = "returnUrl", alias = "return_to")]
+    return_to: Option<String>,
+}
 
 /// `POST /api/billing/portal`: opens Stripe's customer portal and says where it is.
 pub async fn portal(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,
-    Body { wanted, .. }: Body<Nothing>,
+    Body { value, wanted }: Body<PortalBody>,
 ) -> Result<Response, Error> {
-    let url = app.open_portal(signed_in(&visitor)?).await?;
+    let flow = match value.flow.as_deref() {
+        None | Some("") => PortalFlow::Home,
+        Some("payment_method") => PortalFlow::PaymentMethod,
+        Some(_) => return Err(Error::refused(Code::Invalid, "`flow` is `payment_method`, or left out.")),
+    };
+    let back = value.return_to.map_or_else(ReturnTo::billing, |path| ReturnTo::parse(Some(&path)));
+    let url = app.open_portal(signed_in(&visitor)?, &back, flow).await?;
     Ok(wanted.go_to(&url))
+}
+
+/// Where somebody comes back to from Stripe's pages.
+#[derive(Debug, Deserialize)]
+pub struct Return {
+    to: Option<String>,
+}
+
+/// `GET /billing/return`: what was done at Stripe is synced before the page is shown.
+pub async fn come_back(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Query(query): Query<Return>,
+) -> Result<Response, Error> {
+    app.refresh(signed_in(&visitor)?).await?;
+    let to = query.to.map_or_else(ReturnTo::billing, |path| ReturnTo::parse(Some(&path)));
+    Ok(Redirect::to(to.as_str()).into_response())
 }
 
 fn order(app: &App, body: CheckoutBody) -> Result<Order, Error> {
@@ -106,7 +136,7 @@ fn order(app: &App, body: CheckoutBody) -> Result<Order, Error> {
 }
 
 /// A number as JSON writes it, or as a form does: as text, empty for none.
-fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+pub(super) fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Number {

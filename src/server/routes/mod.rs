@@ -5,7 +5,9 @@ pub mod billing;
 pub mod health;
 pub mod organizations;
 pub mod plans;
+pub mod subscription;
 pub mod theme;
+pub mod updates;
 pub mod webhook;
 
 mod body;

@@ -9,6 +9,7 @@ use crate::error::{AppError, Code};
 use crate::server::App;
 use crate::server::clock::Clock;
 use crate::server::error::Error;
+use crate::server::store::Arrival;
 use crate::server::stripe::{Event, signature};
 
 /// Takes a delivery in. Unknown types and shapes are stored too: Stripe has done its part.
@@ -22,7 +23,14 @@ pub async fn receive(State(app): State<App>, headers: HeaderMap, body: Bytes) ->
     let unreadable = |_| AppError::new(Code::Invalid, "The body is not an event: it has no `id`.");
     let text = std::str::from_utf8(&body).map_err(|_| AppError::new(Code::Invalid, "The body is not UTF-8."))?;
     let event = Event::read(text).map_err(unreadable)?;
-    app.store.receive_event(event.id, event.kind, event.livemode, text.to_owned(), now).await?;
+    let arrival = Arrival {
+        id: event.id,
+        kind: event.kind,
+        created: event.created,
+        livemode: event.livemode,
+        payload: text.to_owned(),
+    };
+    app.store.receive_event(arrival, now).await?;
     app.inbox.ring();
     Ok(StatusCode::OK.into_response())
 }

@@ -1,6 +1,7 @@
 //! People, organizations and who belongs to which.
 
 use domain::organization::{Kind, Organization, OrganizationId, Role, UserId};
+use domain::payment_method::PaymentMethod;
 use domain::plan::PlanId;
 use domain::time::Timestamp;
 use sqlx::{AnyConnection, FromRow};
@@ -33,6 +34,8 @@ pub struct Membership {
     pub user_trial_used_at: Option<Timestamp>,
     /// What they may do.
     pub role: Role,
+    /// The organization's revision.
+    pub revision: i64,
     /// Where.
     pub organization: Organization,
 }
@@ -44,6 +47,7 @@ struct MembershipRow {
     user_name: String,
     user_trial_used_at: Option<i64>,
     role: String,
+    revision: i64,
     #[sqlx(flatten)]
     organization: OrganizationRow,
 }
@@ -86,6 +90,7 @@ impl MembershipRow {
             user_name: self.user_name,
             user_trial_used_at: self.user_trial_used_at.map(Timestamp),
             role,
+            revision: self.revision,
             organization: self.organization.read()?,
         })
     }
@@ -100,7 +105,7 @@ impl Store {
     /// A person's organizations, the personal one first.
     pub async fn memberships(&self, user: &UserId) -> Result<Vec<Membership>, Error> {
         let rows: Vec<MembershipRow> = sqlx::query_as(
-            "SELECT u.id AS user_id, u.email, u.name AS user_name, u.trial_used_at AS user_trial_used_at, m.role,
+            "SELECT u.id AS user_id, u.email, u.name AS user_name, u.trial_used_at AS user_trial_used_at, m.role, o.revision,
                     o.id, o.name, o.kind, o.subscription_tier, o.tier_reason, o.tier_review_at,
                     o.stripe_customer_id, o.trial_used_at
              FROM memberships m
@@ -129,6 +134,35 @@ impl Store {
             .fetch_optional(&self.pool)
             .await?;
         Ok(id.map(OrganizationId))
+    }
+
+    /// What the organization pays with, as far as it may be shown.
+    pub async fn payment_method(&self, organization: &OrganizationId) -> Result<Option<PaymentMethod>, Error> {
+        let json: Option<Option<String>> = sqlx::query_scalar("SELECT payment_method FROM organizations WHERE id = $1")
+            .bind(&organization.0)
+            .fetch_optional(&self.pool)
+            .await?;
+        let unreadable =
+            |error: serde_json::Error| Error::Unreadable { table: "organizations", value: error.to_string() };
+        json.flatten().map(|json| serde_json::from_str(&json).map_err(unreadable)).transpose()
+    }
+
+    /// A number that goes up with every change that a page of the organization could show.
+    pub async fn revision(&self, organization: &OrganizationId) -> Result<i64, Error> {
+        let revision: Option<i64> = sqlx::query_scalar("SELECT revision FROM organizations WHERE id = $1")
+            .bind(&organization.0)
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(revision.unwrap_or_default())
+    }
+
+    /// How many people are in an organization.
+    pub async fn members(&self, organization: &OrganizationId) -> Result<u32, Error> {
+        let members: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM memberships WHERE organization_id = $1")
+            .bind(&organization.0)
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(u32::try_from(members).unwrap_or(u32::MAX))
     }
 
     /// Notes the Stripe customer of an organization that has none yet, and answers with the one that counts.
@@ -160,6 +194,15 @@ impl Store {
         .await?;
         Ok(ids.into_iter().map(OrganizationId).collect())
     }
+}
+
+/// Reads an organization and keeps others from changing it: an update that changes nothing locks on both engines.
+pub(super) async fn lock(connection: &mut AnyConnection, id: &OrganizationId) -> Result<Option<Organization>, Error> {
+    let row: Option<OrganizationRow> = sqlx::query_as("UPDATE organizations SET id = id WHERE id = $1 RETURNING *")
+        .bind(&id.0)
+        .fetch_optional(connection)
+        .await?;
+    row.map(OrganizationRow::read).transpose()
 }
 
 async fn sign_in(

@@ -3,10 +3,10 @@
 use domain::entitlement::Reason;
 use domain::organization::{OrganizationId, UserId};
 use domain::plan::{Period, PlanId};
-use domain::subscription::Status;
+use domain::subscription::{NextTerms, PendingChange, Status, Subscription};
 use domain::time::Timestamp;
 use serde::Serialize;
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, FromRow};
 
 use super::{Error, Store, new_id};
 
@@ -19,6 +19,10 @@ pub enum Actor {
     Event(String),
     /// Time passing.
     Clock,
+    /// Somebody at the command line.
+    Operator,
+    /// The comparison with Stripe.
+    Reconciliation,
 }
 
 impl Actor {
@@ -27,6 +31,8 @@ impl Actor {
             Self::User(user) => user.0.clone(),
             Self::Event(event) => event.clone(),
             Self::Clock => "clock".to_owned(),
+            Self::Operator => "operator".to_owned(),
+            Self::Reconciliation => "reconciliation".to_owned(),
         }
     }
 }
@@ -35,14 +41,14 @@ impl Actor {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum Action {
-    /// A subscription came into being or changed its status.
-    SubscriptionStatus {
+    /// A subscription came into being or is not what it was.
+    Subscription {
         /// Which.
         subscription: String,
-        /// The status before, `None` for a new one.
-        before: Option<Status>,
-        /// The status after.
-        after: Status,
+        /// How it stood before, `None` for a new one.
+        before: Option<Box<Standing>>,
+        /// How it stands now.
+        after: Box<Standing>,
     },
     /// The tier changed.
     Tier {
@@ -64,12 +70,100 @@ pub enum Action {
     },
     /// Somebody was sent to Stripe's customer portal.
     PortalOpened,
+    /// Somebody asked for the end at the end of what is paid.
+    CancelRequested {
+        /// Why, in one of Stripe's words.
+        feedback: Option<String>,
+        /// Why, in their own.
+        comment: Option<String>,
+    },
+    /// Somebody took a scheduled end back.
+    Reactivated,
+    /// Somebody confirmed a change.
+    ChangeRequested {
+        /// To which plan.
+        plan: PlanId,
+        /// How often it is charged.
+        period: Period,
+        /// How many seats.
+        quantity: u32,
+        /// `now` or `period_end`.
+        timing: domain::change::Timing,
+    },
+    /// Somebody took a scheduled change back.
+    ChangeUndone,
+    /// Somebody ended the subscription at once.
+    EndedNow,
+    /// A payment was disputed, or the dispute is over.
+    Dispute {
+        /// Which.
+        dispute: String,
+        /// Stripe's word before.
+        before: Option<String>,
+        /// Stripe's word now.
+        after: String,
+    },
+    /// Stripe's customer was deleted.
+    CustomerDeleted {
+        /// Which.
+        customer: String,
+    },
+}
+
+/// What of a subscription is worth a line when it changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    status: Status,
+    price: String,
+    quantity: u32,
+    period_end: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ends_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<NextTerms>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending: Option<PendingChange>,
+}
+
+impl Standing {
+    /// Of a subscription.
+    pub fn of(subscription: &Subscription) -> Self {
+        Self {
+            status: subscription.status,
+            price: subscription.price.clone(),
+            quantity: subscription.quantity,
+            period_end: subscription.period_end,
+            ends_at: subscription.scheduled_end(),
+            next: subscription.next.clone(),
+            pending: subscription.pending.clone(),
+        }
+    }
+}
+
+/// A line of an organization's time line: an action or an event.
+#[derive(Clone, Debug, FromRow)]
+pub struct TimelineEntry {
+    /// When, UTC seconds.
+    pub at: i64,
+    /// Who: a person, an event, `clock`, `operator`, `reconciliation`, or `stripe` for an event's own line.
+    pub actor: String,
+    /// What happened, or the event's type.
+    pub action: String,
+    /// Before and after as JSON; for an event what was decided, and why.
+    pub detail: String,
 }
 
 impl Action {
     fn name(&self) -> &'static str {
         match self {
-            Self::SubscriptionStatus { .. } => "subscription_status",
+            Self::Subscription { .. } => "subscription",
+            Self::CancelRequested { .. } => "cancel_requested",
+            Self::Reactivated => "reactivated",
+            Self::ChangeRequested { .. } => "change_requested",
+            Self::ChangeUndone => "change_undone",
+            Self::EndedNow => "ended_now",
+            Self::Dispute { .. } => "dispute",
+            Self::CustomerDeleted { .. } => "customer_deleted",
             Self::Tier { .. } => "tier",
             Self::CheckoutStarted { .. } => "checkout_started",
             Self::PortalOpened => "portal_opened",
@@ -88,9 +182,34 @@ impl Store {
     ) -> Result<(), Error> {
         let organization = organization.clone();
         self.write(move |connection| {
-            Box::pin(async move { record(connection, &organization, actor, action, now).await })
+            Box::pin(async move { record(connection, &organization, &actor, &action, now).await })
         })
         .await
+    }
+
+    /// An organization's time line, oldest first: what was done, and every event with what was decided.
+    pub async fn timeline(&self, organization: &OrganizationId) -> Result<Vec<TimelineEntry>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT at, actor, action, detail, id AS tie FROM audit_entries WHERE organization_id = $1
+             UNION ALL
+             SELECT created_at AS at, 'stripe' AS actor, type AS action,
+                    id || ': ' || status || ', ' || COALESCE(decision, '') AS detail, id AS tie
+             FROM stripe_events WHERE organization_id = $1
+             ORDER BY at, tie",
+        )
+        .bind(&organization.0)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// How many Stripe customers of an organization have been deleted.
+    pub async fn customers_deleted(&self, organization: &OrganizationId) -> Result<i64, Error> {
+        Ok(sqlx::query_scalar(
+            "SELECT COUNT(*) FROM audit_entries WHERE organization_id = $1 AND action = 'customer_deleted'",
+        )
+        .bind(&organization.0)
+        .fetch_one(&self.pool)
+        .await?)
     }
 }
 
@@ -98,11 +217,11 @@ impl Store {
 pub(super) async fn record(
     connection: &mut AnyConnection,
     organization: &OrganizationId,
-    actor: Actor,
-    action: Action,
+    actor: &Actor,
+    action: &Action,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let detail = serde_json::to_string(&action)
+    let detail = serde_json::to_string(action)
         .map_err(|error| Error::Unreadable { table: "audit_entries", value: error.to_string() })?;
     sqlx::query(
         "INSERT INTO audit_entries (id, organization_id, at, actor, action, detail) VALUES ($1, $2, $3, $4, $5, $6)",

@@ -85,6 +85,21 @@ impl Store {
         .await
     }
 
+    /// Gives up an intent for which no session was opened: the next click makes another.
+    pub async fn checkout_given_up(&self, checkout: &str) -> Result<(), Error> {
+        let checkout = checkout.to_owned();
+        self.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query("UPDATE checkouts SET status = 'expired' WHERE id = $1 AND session_id IS NULL")
+                    .bind(checkout)
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// Notes how a session ended, `complete` or `expired`.
     pub async fn checkout_ended(&self, session: &str, status: &'static str) -> Result<(), Error> {
         let session = session.to_owned();
@@ -143,6 +158,6 @@ async fn insert(connection: &mut AnyConnection, terms: &CheckoutTerms, now: Time
     .execute(&mut *connection)
     .await?;
     let action = Action::CheckoutStarted { plan: terms.plan.clone(), period: terms.period, quantity: terms.quantity };
-    audit::record(connection, &terms.organization, Actor::User(terms.user.clone()), action, now).await?;
+    audit::record(connection, &terms.organization, &Actor::User(terms.user.clone()), &action, now).await?;
     Ok(Checkout { id, session_id: None, url: None })
 }

@@ -1,7 +1,8 @@
 //! The inbox: every event that Stripe sent, kept byte for byte, with what became of it.
 
+use domain::organization::OrganizationId;
 use domain::time::{Seconds, Timestamp};
-use sqlx::FromRow;
+use sqlx::{AnyConnection, FromRow};
 
 use super::{Error, Store};
 
@@ -40,6 +41,21 @@ impl Decision {
     }
 }
 
+/// An event as it came in.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Stripe's id, `evt_…`.
+    pub id: String,
+    /// Its type.
+    pub kind: String,
+    /// When Stripe made it.
+    pub created: Timestamp,
+    /// Whether real money is behind it.
+    pub livemode: bool,
+    /// The body as it came.
+    pub payload: String,
+}
+
 /// An event that waits for the worker.
 #[derive(Clone, Debug, FromRow)]
 pub struct InboxEvent {
@@ -49,30 +65,26 @@ pub struct InboxEvent {
     pub payload: String,
     /// How often it was tried before.
     pub attempts: i64,
+    /// When Stripe made it.
+    pub created_at: i64,
 }
 
 impl Store {
     /// Puts an event into the inbox. When this returns, the event is on the disk.
-    pub async fn receive_event(
-        &self,
-        id: String,
-        kind: String,
-        livemode: bool,
-        payload: String,
-        now: Timestamp,
-    ) -> Result<Received, Error> {
+    pub async fn receive_event(&self, arrival: Arrival, wall: Timestamp) -> Result<Received, Error> {
         self.write(move |connection| {
             Box::pin(async move {
                 let inserted = sqlx::query(
-                    "INSERT INTO stripe_events (id, type, livemode, payload, received_at, status, attempts,
+                    "INSERT INTO stripe_events (id, type, livemode, payload, created_at, received_at, status, attempts,
                          next_attempt_at)
-                     VALUES ($1, $2, $3, $4, $5, 'pending', 0, $5) ON CONFLICT (id) DO NOTHING",
+                     VALUES ($1, $2, $3, $4, $5, $6, 'pending', 0, $6) ON CONFLICT (id) DO NOTHING",
                 )
-                .bind(id)
-                .bind(kind)
-                .bind(i64::from(livemode))
-                .bind(payload)
-                .bind(now.0)
+                .bind(arrival.id)
+                .bind(arrival.kind)
+                .bind(i64::from(arrival.livemode))
+                .bind(arrival.payload)
+                .bind(arrival.created.0)
+                .bind(wall.0)
                 .execute(connection)
                 .await?;
                 Ok(if inserted.rows_affected() == 1 { Received::New } else { Received::Known })
@@ -88,45 +100,25 @@ impl Store {
                 let mut events: Vec<InboxEvent> = sqlx::query_as(
                     "UPDATE stripe_events SET next_attempt_at = $2
                      WHERE id IN (SELECT id FROM stripe_events WHERE status = 'pending' AND next_attempt_at <= $1
-                                  ORDER BY next_attempt_at, received_at, id LIMIT 64)
+                                  ORDER BY next_attempt_at, created_at, id LIMIT 256)
                        AND status = 'pending' AND next_attempt_at <= $1
-                     RETURNING id, payload, attempts",
+                     RETURNING id, payload, attempts, created_at",
                 )
                 .bind(now.0)
                 .bind((now + CLAIM).0)
                 .fetch_all(connection)
                 .await?;
-                events.sort_by(|a, b| a.id.cmp(&b.id));
+                events.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
                 Ok(events)
             })
         })
         .await
     }
 
-    /// Notes what became of an event.
-    pub async fn event_done(&self, id: &str, decision: Decision, now: Timestamp) -> Result<(), Error> {
+    /// Notes what became of an event that changed nothing else.
+    pub async fn event_done(&self, id: &str, decision: Decision, wall: Timestamp) -> Result<(), Error> {
         let id = id.to_owned();
-        let (status, decision) = match decision {
-            Decision::Applied(what) => ("applied", what),
-            Decision::Ignored(why) => ("ignored", why),
-        };
-        self.write(move |connection| {
-            Box::pin(async move {
-                sqlx::query(
-                    "UPDATE stripe_events SET status = $2, decision = $3, applied_at = $4, attempts = attempts + 1,
-                         last_error = NULL
-                     WHERE id = $1",
-                )
-                .bind(id)
-                .bind(status)
-                .bind(decision)
-                .bind(now.0)
-                .execute(connection)
-                .await?;
-                Ok(())
-            })
-        })
-        .await
+        self.write(move |connection| Box::pin(async move { finish(connection, &id, None, decision, wall).await })).await
     }
 
     /// Notes a failure: the event is tried again after `wait`, or set aside after too many attempts.
@@ -157,4 +149,31 @@ impl Store {
             .fetch_one(&self.pool)
             .await?)
     }
+}
+
+/// Notes what became of an event, inside the transaction of what it did, and whose it was.
+pub(super) async fn finish(
+    connection: &mut AnyConnection,
+    id: &str,
+    organization: Option<&OrganizationId>,
+    decision: Decision,
+    wall: Timestamp,
+) -> Result<(), Error> {
+    let (status, decision) = match decision {
+        Decision::Applied(what) => ("applied", what),
+        Decision::Ignored(why) => ("ignored", why),
+    };
+    sqlx::query(
+        "UPDATE stripe_events SET status = $2, decision = $3, applied_at = $4, organization_id = $5,
+             attempts = attempts + 1, last_error = NULL
+         WHERE id = $1",
+    )
+    .bind(id)
+    .bind(status)
+    .bind(decision)
+    .bind(wall.0)
+    .bind(organization.map(|organization| organization.0.clone()))
+    .execute(connection)
+    .await?;
+    Ok(())
 }

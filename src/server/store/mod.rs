@@ -13,17 +13,28 @@ use self::writer::{Work, Writer};
 mod accounts;
 mod audit;
 mod checkouts;
+mod disputes;
+mod event_log;
 mod events;
+mod invoices;
+mod plan_changes;
+mod reconciliations;
 mod sessions;
 mod subscriptions;
+mod sync;
 mod writer;
 
 pub use accounts::{Identity, Membership};
-pub use audit::{Action, Actor};
+pub use audit::{Action, Actor, TimelineEntry};
 pub use checkouts::{Checkout, CheckoutTerms};
-pub use events::{Decision, InboxEvent, Received};
+pub use disputes::DisputeRow;
+pub use event_log::LoggedEvent;
+pub use events::{Arrival, Decision, InboxEvent, Received};
+pub use invoices::Consequence;
+pub use plan_changes::PlanChange;
+pub use reconciliations::Task;
 pub use sessions::SessionTable;
-pub use subscriptions::{Reading, Synced};
+pub use sync::{Cause, Decide, Moment, Reading, Synced, Told};
 
 /// Why a read or a write did not happen.
 #[derive(Debug, thiserror::Error)]

@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use domain::organization::OrganizationId;
 use domain::plan::{Audience, Plan};
-use domain::subscription::Subscription;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
-use stripe_billing::billing_portal_session::CreateBillingPortalSession;
-use stripe_billing::subscription::RetrieveSubscription;
+use stripe_billing::billing_portal_session::{
+    CreateBillingPortalSession, CreateBillingPortalSessionFlowData, CreateBillingPortalSessionFlowDataAfterCompletion,
+    CreateBillingPortalSessionFlowDataAfterCompletionRedirect, CreateBillingPortalSessionFlowDataAfterCompletionType,
+    CreateBillingPortalSessionFlowDataType,
+};
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionPaymentMethodCollection,
     CreateCheckoutSessionSubscriptionData, CreateCheckoutSessionSubscriptionDataTrialSettings,
@@ -24,7 +26,7 @@ use stripe_checkout::checkout_session::{
 use stripe_core::customer::CreateCustomer;
 use stripe_shared::CheckoutSessionMode;
 
-use super::objects::{FinishedSession, StripeSession, StripeSubscription, WithId, WithUrl, metadata};
+use super::objects::{FinishedSession, StripeSession, WithId, WithUrl, metadata};
 use crate::server::store::CheckoutTerms;
 
 /// How long one attempt may take: all of them together stay within the time that an answer may take.
@@ -43,6 +45,9 @@ pub enum Error {
         /// Stripe's words: for the log, never for a page.
         message: String,
     },
+    /// The payment was declined. The sentence is Stripe's for the customer.
+    #[error("the payment was declined: {0}")]
+    Declined(String),
     /// Stripe did not answer, or not in time: what was asked for may or may not have happened.
     #[error("Stripe did not answer: {0}")]
     Unknown(String),
@@ -61,6 +66,9 @@ impl Error {
 impl From<StripeError> for Error {
     fn from(error: StripeError) -> Self {
         match error {
+            StripeError::Stripe(error, 402) => {
+                Self::Declined(error.message.clone().unwrap_or_else(|| "The payment was declined.".to_owned()))
+            }
             StripeError::Stripe(error, status) if status < 500 && status != 429 && status != 409 => {
                 Self::Refused { status, message: error.message.clone().unwrap_or_else(|| "no message".to_owned()) }
             }
@@ -81,6 +89,16 @@ pub struct OpenedSession {
     pub id: String,
     /// Where to pay.
     pub url: String,
+}
+
+/// Where the customer portal begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PortalFlow {
+    /// At its front page.
+    #[default]
+    Home,
+    /// At another payment method, and back.
+    PaymentMethod,
 }
 
 /// A request whose answer is taken as plain JSON instead of async-stripe's closed types.
@@ -111,18 +129,19 @@ impl Gateway {
         Ok(Self { client })
     }
 
-    /// Makes the customer of an organization. The key is the organization's, so there is one however often it is asked.
+    /// Makes the customer of an organization. With the same key there is one however often it is asked.
     pub async fn create_customer(
         &self,
         organization: &OrganizationId,
         name: &str,
         email: &str,
+        key: &str,
     ) -> Result<String, Error> {
         let request = CreateCustomer::new()
             .name(name)
             .email(email)
             .metadata(HashMap::from([(metadata::ORGANIZATION.to_owned(), organization.0.clone())]));
-        let customer: WithId = self.create(request, &format!("customer-{organization}")).await?;
+        let customer: WithId = self.create(request, key).await?;
         Ok(customer.id)
     }
 
@@ -140,6 +159,7 @@ impl Gateway {
             (metadata::ORGANIZATION.to_owned(), terms.organization.0.clone()),
             (metadata::USER.to_owned(), terms.user.0.clone()),
             (metadata::PLAN.to_owned(), terms.plan.to_string()),
+            (metadata::CHECKOUT.to_owned(), key.to_owned()),
             (metadata::SUBSCRIPTION_TYPE.to_owned(), subscription_type(plan.audience).to_owned()),
         ]);
         let mut subscription = CreateCheckoutSessionSubscriptionData::new();
@@ -179,21 +199,26 @@ impl Gateway {
         Ok(())
     }
 
-    /// A subscription as it is now.
-    pub async fn subscription(&self, id: &str) -> Result<Subscription, Error> {
-        let subscription: StripeSubscription = self.get(RetrieveSubscription::new(id)).await?;
-        Subscription::try_from(subscription).map_err(|error| Error::Unreadable(error.to_string()))
-    }
-
-    /// Opens the customer portal and answers with its address.
-    pub async fn open_portal(&self, customer: &str, return_url: &str) -> Result<String, Error> {
-        let request = CreateBillingPortalSession::new().customer(customer).return_url(return_url);
+    /// Opens the customer portal and answers with its address. `flow` goes straight to one thing and comes back when
+    /// it is done.
+    pub async fn open_portal(&self, customer: &str, return_url: &str, flow: PortalFlow) -> Result<String, Error> {
+        let mut request = CreateBillingPortalSession::new().customer(customer).return_url(return_url);
+        if flow == PortalFlow::PaymentMethod {
+            let mut data =
+                CreateBillingPortalSessionFlowData::new(CreateBillingPortalSessionFlowDataType::PaymentMethodUpdate);
+            let mut after = CreateBillingPortalSessionFlowDataAfterCompletion::new(
+                CreateBillingPortalSessionFlowDataAfterCompletionType::Redirect,
+            );
+            after.redirect = Some(CreateBillingPortalSessionFlowDataAfterCompletionRedirect::new(return_url));
+            data.after_completion = Some(after);
+            request = request.flow_data(data);
+        }
         // A portal session changes nothing until the customer does: a second one is harmless.
         let session: WithUrl = self.create(request, &uuid::Uuid::new_v4().to_string()).await?;
         Ok(session.url)
     }
 
-    async fn get<T: DeserializeOwned>(&self, request: impl StripeRequest) -> Result<T, Error> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, request: impl StripeRequest) -> Result<T, Error> {
         let request = AsJson(request);
         read(
             request
@@ -205,7 +230,7 @@ impl Gateway {
     }
 
     /// Sends with a fixed key, again after an unknown outcome: with the same key Stripe does it once.
-    async fn create<T: DeserializeOwned>(&self, request: impl StripeRequest, key: &str) -> Result<T, Error> {
+    pub(super) async fn create<T: DeserializeOwned>(&self, request: impl StripeRequest, key: &str) -> Result<T, Error> {
         let key = IdempotencyKey::new(key).map_err(|error| Error::Unreadable(error.to_string()))?;
         let request = AsJson(request);
         let mut attempt = 1;

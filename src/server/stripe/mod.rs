@@ -1,9 +1,19 @@
 //! The only place that knows Stripe: calls out ([`Gateway`]), signatures in ([`signature`]), and one tolerant reading
-//! of Stripe's objects for both ([`objects`]). What leaves this folder is the domain's.
+//! of Stripe's objects for both. What leaves this folder is the domain's.
 
+mod changes;
+mod event;
 mod gateway;
+mod invoice;
+mod lists;
 mod objects;
 pub mod signature;
+mod subscription;
 
-pub use gateway::{Error, Gateway, OpenedSession};
-pub use objects::{Event, FinishedSession, Subject};
+pub use changes::{FEEDBACK, Leaving, Target};
+pub use event::{DisputeNews, Event, Implies, InvoiceNews, Subject};
+pub use gateway::{Error, Gateway, OpenedSession, PortalFlow};
+pub use invoice::Preview;
+pub use lists::ListedEvent;
+pub use objects::FinishedSession;
+pub use subscription::Fetched;

@@ -1,0 +1,100 @@
+//! A change of plan, period or seats: when it takes effect, and what stands against it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::Catalog;
+use crate::plan::{Period, Plan, PlanId, SeatsRefused};
+
+/// What is had, or wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Terms {
+    /// The plan.
+    pub plan: PlanId,
+    /// How often it is charged.
+    pub period: Period,
+    /// How many seats; 1 where the plan has none.
+    pub quantity: u32,
+}
+
+/// When a change takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Timing {
+    /// At once, and the difference is charged at once: who gets more has it now.
+    Now,
+    /// At the end of what is paid: who gets less keeps what was paid for.
+    PeriodEnd,
+}
+
+/// Why a change cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The plan is not in the catalogue, or not for sale.
+    #[error("This plan is not for sale.")]
+    NotSold,
+    /// Not for that period.
+    #[error("{plan} is not sold {}.", period.as_str())]
+    NotForPeriod {
+        /// The plan's name.
+        plan: String,
+        /// The period.
+        period: Period,
+    },
+    /// It is what one has.
+    #[error("This is the plan that you are on.")]
+    Nothing,
+    /// The seats do not fit the plan.
+    #[error("{plan} cannot be had so: {refused}.")]
+    Seats {
+        /// The plan's name.
+        plan: String,
+        /// Why.
+        refused: SeatsRefused,
+    },
+    /// More people than seats.
+    #[error("{members} people are in the team and {seats} seats would be left: remove {} first.", people(*.members - *.seats))]
+    Members {
+        /// How many there are.
+        members: u32,
+        /// How many there would be room for.
+        seats: u32,
+    },
+}
+
+fn people(number: u32) -> String {
+    if number == 1 { "one person".to_owned() } else { format!("{number} people") }
+}
+
+/// Checks a change and says when it takes effect. `members` is how many people have a seat now.
+pub fn check(catalog: &Catalog, had: Option<&Terms>, wanted: &Terms, members: u32) -> Result<Timing, Refused> {
+    let plan = catalog.plan(&wanted.plan).filter(|plan| plan.is_sold()).ok_or(Refused::NotSold)?;
+    if plan.price(wanted.period).is_none() {
+        return Err(Refused::NotForPeriod { plan: plan.name.clone(), period: wanted.period });
+    }
+    if had == Some(wanted) {
+        return Err(Refused::Nothing);
+    }
+    check_seats(plan, wanted.quantity, members)?;
+    Ok(had.map_or(Timing::Now, |had| timing(catalog, had, wanted)))
+}
+
+fn check_seats(plan: &Plan, quantity: u32, members: u32) -> Result<(), Refused> {
+    let Some(range) = plan.seats else { return Ok(()) };
+    range.check(quantity).map_err(|refused| Refused::Seats { plan: plan.name.clone(), refused })?;
+    if members > quantity {
+        return Err(Refused::Members { members, seats: quantity });
+    }
+    Ok(())
+}
+
+/// More of anything, and less of nothing, is had at once; everything else waits for the end of what is paid.
+fn timing(catalog: &Catalog, had: &Terms, wanted: &Terms) -> Timing {
+    let (before, after) = (catalog.rank(&had.plan), catalog.rank(&wanted.plan));
+    if after != before {
+        return if after > before { Timing::Now } else { Timing::PeriodEnd };
+    }
+    let fewer_seats = wanted.quantity < had.quantity;
+    let shorter = had.period == Period::Yearly && wanted.period == Period::Monthly;
+    if fewer_seats || shorter { Timing::PeriodEnd } else { Timing::Now }
+}

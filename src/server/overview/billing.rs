@@ -1,0 +1,308 @@
+//! The billing settings: how the plan stands, what deserves a banner, what it is paid with, and the invoices.
+
+use domain::entitlement::Reason;
+use domain::invoice::{self, Invoice};
+use domain::organization::Organization;
+use domain::subscription::{Status, Subscription};
+use domain::time::Timestamp;
+
+use super::{day, format, tier_name};
+use crate::components::notice::Tone;
+use crate::error::Code;
+use crate::pages::billing::{Banner, BillingView, InvoiceLine, KeyDate, Remedy};
+use crate::pages::cancel::CancelView;
+use crate::server::App;
+use crate::server::error::Error;
+use crate::server::stripe::FEEDBACK;
+use crate::visitor::Account;
+
+/// How many invoices a page of the list has.
+const PAGE: u32 = 10;
+
+/// What a banner is written from.
+struct Standing<'a> {
+    app: &'a App,
+    subscription: &'a Subscription,
+    organization: &'a Organization,
+    /// The latest invoice that somebody must pay.
+    owed: Option<&'a Invoice>,
+    /// What it is paid with, in words.
+    payment_method: Option<String>,
+    now: Timestamp,
+}
+
+impl App {
+    /// How an organization's billing stands. `page` is the page of the invoices, from 1.
+    pub async fn billing_view(&self, account: &Account, page: u32) -> Result<BillingView, Error> {
+        let subscriptions = self.store.subscriptions(&account.organization).await?;
+        let organization = self
+            .store
+            .organization(&account.organization)
+            .await?
+            .ok_or_else(|| Error::refused(Code::NotFound, "There is no such organization."))?;
+        let method = self.store.payment_method(&account.organization).await?;
+        // One more than is shown says whether there are older ones.
+        let first = page.saturating_sub(1).saturating_mul(PAGE);
+        let mut invoices = self.store.invoices(&account.organization, first, PAGE + 1).await?;
+        let more = invoices.len() > usize::try_from(PAGE).unwrap_or(usize::MAX);
+        invoices.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
+        let live: Vec<_> = subscriptions.iter().filter(|known| !known.status.is_terminal()).collect();
+        let current = live.first().copied().or(subscriptions.first());
+        let owed = invoices.iter().find(|invoice| owed(invoice));
+        let mut banners = current.map_or_else(Vec::new, |subscription| {
+            let standing = Standing {
+                app: self,
+                subscription,
+                organization: &organization,
+                owed,
+                payment_method: method.as_ref().map(ToString::to_string),
+                now: self.clock.now(),
+            };
+            standing.banners()
+        });
+        if live.len() > 1 {
+            banners.insert(0, two_subscriptions());
+        }
+        let plan = self.catalog.plan(&account.tier);
+        let running = live.first().copied();
+        Ok(BillingView {
+            organization: account.organization_name.clone(),
+            tier_name: account.tier_name.clone(),
+            summary: plan.map(|plan| plan.summary.clone()).unwrap_or_default(),
+            status: current.map_or("Free", status_word).to_owned(),
+            banners,
+            price: running.and_then(|subscription| self.price_line(subscription)),
+            seats: running
+                .filter(|_| plan.is_some_and(|plan| plan.seats.is_some()))
+                .map(|subscription| subscription.quantity),
+            date: current.and_then(key_date),
+            payment_method: method.map(|method| {
+                let expires = method.expires.map(|(month, year)| format!("{month:02}/{year}"));
+                (method.to_string(), expires)
+            }),
+            cancel: running
+                .filter(|subscription| subscription.scheduled_end().is_none())
+                .map(|subscription| self.leaving(subscription)),
+            has_customer: organization.customer.is_some(),
+            may_manage: account.role.manages_billing(),
+            invoices: invoices.into_iter().map(invoice_line).collect(),
+            page,
+            more,
+        })
+    }
+
+    /// What canceling would mean.
+    pub async fn cancel_view(&self, account: &Account) -> Result<CancelView, Error> {
+        match self.running(account).await? {
+            Some(subscription) if subscription.scheduled_end().is_none() => Ok(self.leaving(&subscription)),
+            Some(_) => Err(Error::refused(Code::Conflict, "This subscription is canceled already.")),
+            None => Err(Error::refused(Code::Conflict, "There is no subscription to cancel.")),
+        }
+    }
+
+    fn leaving(&self, subscription: &Subscription) -> CancelView {
+        let plan = self.terms_of(subscription).and_then(|terms| self.catalog.plan(&terms.plan));
+        let free = self.catalog.plan(&self.catalog.free_plan);
+        let kept = |feature| free.is_some_and(|free| free.features.contains(feature));
+        CancelView {
+            plan: plan.map_or_else(|| "the subscription".to_owned(), |plan| plan.name.clone()),
+            until: day(subscription.period_end),
+            free: tier_name(&self.catalog, &self.catalog.free_plan),
+            lost: plan
+                .into_iter()
+                .flat_map(|plan| &plan.features)
+                .filter(|feature| !kept(feature))
+                .filter_map(|feature| self.catalog.feature(feature))
+                .map(|feature| feature.name.clone())
+                .collect(),
+            reasons: FEEDBACK.iter().map(|(word, text)| ((*word).to_owned(), (*text).to_owned())).collect(),
+        }
+    }
+
+    /// `$60 / month`, with the seats counted in.
+    fn price_line(&self, subscription: &Subscription) -> Option<String> {
+        let terms = self.terms_of(subscription)?;
+        let total = self.price_of(&terms)?;
+        Some(format!("{total} / {}", terms.period.unit()))
+    }
+}
+
+impl Standing<'_> {
+    /// The most urgent first.
+    fn banners(&self) -> Vec<Banner> {
+        [self.owing(), self.disputed(), self.waiting(), self.ending(), self.changing(), self.trial(), self.unknown()]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    fn owing(&self) -> Option<Banner> {
+        let amount = self
+            .owed
+            .map_or_else(|| "The last payment".to_owned(), |invoice| format!("The payment of {}", invoice.money()));
+        let text = match self.subscription.status {
+            Status::PastDue => {
+                let when = self.subscription.past_due_at.map(|at| format!(" on {}", day(at))).unwrap_or_default();
+                let access = match (Reason::parse(&self.organization.tier_reason), self.organization.tier_review_at) {
+                    (Some(Reason::Grace), Some(until)) => format!("Everything stays unlocked until {}.", day(until)),
+                    _ => "The plan is locked until it is paid.".to_owned(),
+                };
+                let again = self.owed.and_then(|invoice| invoice.next_attempt);
+                let again = again.map(|at| format!(" We try again on {}.", day(at))).unwrap_or_default();
+                format!("{amount} failed{when}. {access}{again}")
+            }
+            Status::Unpaid => {
+                format!("{amount} failed, and we have stopped trying. Pay the invoice to unlock the plan.")
+            }
+            Status::Incomplete => {
+                format!("{amount} is not complete. Finish it within 23 hours to unlock the plan.")
+            }
+            Status::Paused => {
+                let text = "The trial ended without a payment method. Add one to go on.".to_owned();
+                return Some(Banner { tone: Tone::Warning, text, remedies: vec![Remedy::PaymentMethod] });
+            }
+            Status::Trialing | Status::Active | Status::Canceled | Status::IncompleteExpired => return None,
+        };
+        Some(Banner { tone: Tone::Warning, text, remedies: self.remedies() })
+    }
+
+    fn remedies(&self) -> Vec<Remedy> {
+        let pay = self.owed.and_then(|invoice| invoice.hosted_url.clone()).map(Remedy::PayInvoice);
+        [Some(Remedy::PaymentMethod), pay].into_iter().flatten().collect()
+    }
+
+    fn disputed(&self) -> Option<Banner> {
+        let dispute = self.subscription.dispute?;
+        let locked = Reason::parse(&self.organization.tier_reason) == Some(Reason::Disputed);
+        let text = match (dispute, locked) {
+            (domain::subscription::Dispute::Lost, _) => {
+                "A payment was taken back by the bank, so the plan is locked. Contact us to put it right."
+            }
+            (domain::subscription::Dispute::Open, true) => {
+                "A payment is disputed with the bank. The plan is locked until that is decided."
+            }
+            (domain::subscription::Dispute::Open, false) => {
+                "A payment is disputed with the bank. Nothing is locked while that is open."
+            }
+        };
+        Some(Banner { tone: Tone::Warning, text: text.to_owned(), remedies: Vec::new() })
+    }
+
+    fn waiting(&self) -> Option<Banner> {
+        let pending = self.subscription.pending.as_ref()?;
+        let to = self.named(&pending.price);
+        let text = format!(
+            "The change to {to} waits for its payment until {}. Nothing has changed so far.",
+            day(pending.expires_at)
+        );
+        Some(Banner { tone: Tone::Warning, text, remedies: self.remedies() })
+    }
+
+    fn ending(&self) -> Option<Banner> {
+        let end = self.subscription.scheduled_end()?;
+        let plan = self.named(&self.subscription.price);
+        let text = format!("Cancels on {}. You keep {plan} until then.", day(end));
+        Some(Banner { tone: Tone::Info, text, remedies: vec![Remedy::Reactivate] })
+    }
+
+    fn changing(&self) -> Option<Banner> {
+        let next = self.subscription.next.as_ref()?;
+        let (plan, to) = (self.named(&self.subscription.price), self.named(&next.price));
+        let text = format!("Changes to {to} on {}. You keep {plan} until then.", day(next.at));
+        Some(Banner { tone: Tone::Info, text, remedies: vec![Remedy::KeepPlan(plan)] })
+    }
+
+    fn trial(&self) -> Option<Banner> {
+        let running = self.subscription.status == Status::Trialing && self.subscription.scheduled_end().is_none();
+        let end = self.subscription.trial_end.filter(|_| running)?;
+        let days = end.days_left(self.now);
+        let left = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+        let terms = self.app.terms_of(self.subscription);
+        let price = terms.and_then(|terms| self.app.price_of(&terms));
+        let (then, remedies) = match (&self.payment_method, price) {
+            (Some(method), Some(price)) => {
+                (format!("On {} {method} is charged {price}, unless you cancel before.", day(end)), Vec::new())
+            }
+            (Some(_), None) => (format!("The first payment is on {}.", day(end)), Vec::new()),
+            (None, _) => {
+                (format!("Without a payment method the plan ends on {}.", day(end)), vec![Remedy::PaymentMethod])
+            }
+        };
+        Some(Banner { tone: Tone::Info, text: format!("Your trial has {left} left. {then}"), remedies })
+    }
+
+    fn unknown(&self) -> Option<Banner> {
+        (Reason::parse(&self.organization.tier_reason) == Some(Reason::UnknownPrice)).then(|| Banner {
+            tone: Tone::Warning,
+            text: "This subscription’s price is not one of our plans. Contact us so that we can put it right."
+                .to_owned(),
+            remedies: Vec::new(),
+        })
+    }
+
+    fn named(&self, price: &str) -> String {
+        self.app.plan_name(price)
+    }
+}
+
+fn two_subscriptions() -> Banner {
+    Banner {
+        tone: Tone::Warning,
+        text:
+            "Two subscriptions are running and both are charged. Cancel the one that you do not want; we can refund it."
+                .to_owned(),
+        remedies: Vec::new(),
+    }
+}
+
+fn owed(invoice: &Invoice) -> bool {
+    matches!(invoice.status, invoice::Status::Open | invoice::Status::Uncollectible) && invoice.remaining > 0
+}
+
+fn invoice_line(invoice: Invoice) -> InvoiceLine {
+    InvoiceLine {
+        date: key_day("Date", invoice.created),
+        status: match invoice.status {
+            invoice::Status::Draft => "Draft",
+            invoice::Status::Open => "Open",
+            invoice::Status::Uncollectible => "Unpaid",
+            invoice::Status::Void => "Void",
+            invoice::Status::Paid => "Paid",
+        }
+        .to_owned(),
+        open: owed(&invoice),
+        amount: invoice.money().to_string(),
+        number: invoice.number.unwrap_or_else(|| "not numbered".to_owned()),
+        hosted_url: invoice.hosted_url,
+        pdf_url: invoice.pdf_url,
+    }
+}
+
+/// How a subscription stands, in a word.
+pub(super) fn status_word(subscription: &Subscription) -> &'static str {
+    match subscription.status {
+        _ if subscription.scheduled_end().is_some() => "Canceling",
+        Status::Trialing => "Trial",
+        Status::Active => "Active",
+        Status::PastDue => "Past due",
+        Status::Incomplete => "Awaiting payment",
+        Status::Unpaid => "Unpaid",
+        Status::Paused => "Paused",
+        Status::Canceled | Status::IncompleteExpired => "Ended",
+    }
+}
+
+fn key_date(subscription: &Subscription) -> Option<KeyDate> {
+    let (label, at) = match subscription.status {
+        _ if subscription.scheduled_end().is_some() => ("Cancels on", subscription.scheduled_end()?),
+        Status::Trialing => ("Trial ends", subscription.trial_end?),
+        Status::Active | Status::PastDue => ("Renews on", subscription.period_end),
+        Status::Canceled => ("Ended on", subscription.ended_at?),
+        Status::Incomplete | Status::IncompleteExpired | Status::Unpaid | Status::Paused => return None,
+    };
+    Some(key_day(label, at))
+}
+
+fn key_day(label: &str, at: Timestamp) -> KeyDate {
+    KeyDate { label: label.to_owned(), text: day(at), iso: format("%Y-%m-%d", at) }
+}

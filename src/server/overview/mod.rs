@@ -1,0 +1,71 @@
+//! What the pages and the API say of an organization's billing, in words and dates.
+
+mod billing;
+mod change;
+mod status;
+
+use domain::catalog::Catalog;
+use domain::plan::{Plan, PlanId};
+use domain::subscription::Status;
+use domain::time::{Seconds, Timestamp};
+
+use super::App;
+use super::error::Error;
+use crate::components::order_summary::Terms;
+use crate::pages::checkout_success::Activation;
+use crate::visitor::Account;
+
+/// A plan and the terms on which somebody would buy it.
+pub struct Offered {
+    /// The plan.
+    pub plan: Plan,
+    /// The terms.
+    pub terms: Terms,
+}
+
+impl App {
+    /// The terms of a plan for this account, or why it cannot be bought.
+    pub async fn checkout_terms(&self, account: &Account, plan: &str) -> Result<Offered, Error> {
+        let plan = self.orderable(account, plan).await?;
+        let trial_days = self.trial(account).map_or(0, |trial| trial.days);
+        Ok(Offered {
+            terms: Terms {
+                prices: plan.prices.iter().map(|price| (price.period, price.amount)).collect(),
+                currency: self.catalog.currency.clone(),
+                seats: plan.seats,
+                trial_days,
+                trial_ends: day(self.clock.now() + Seconds::days(trial_days)),
+            },
+            plan,
+        })
+    }
+
+    /// Activates after a checkout, and says how it went.
+    pub async fn activation(&self, account: &Account, session: &str) -> Result<Activation, Error> {
+        let active = self.finish_checkout(account, session).await?;
+        let organization = self.store.organization(&account.organization).await?;
+        let tier = organization.map_or_else(|| account.tier.clone(), |organization| organization.tier);
+        let subscriptions = self.store.subscriptions(&account.organization).await?;
+        let trial_end = subscriptions
+            .first()
+            .filter(|subscription| subscription.status == Status::Trialing)
+            .and_then(|subscription| subscription.trial_end);
+        Ok(Activation { active, tier_name: tier_name(&self.catalog, &tier), trial_until: trial_end.map(day) })
+    }
+}
+
+/// A tier's name in the catalogue; a tier that is no longer in it is called by its id.
+pub fn tier_name(catalog: &Catalog, tier: &PlanId) -> String {
+    catalog.plan(tier).map_or_else(|| tier.to_string(), |plan| plan.name.clone())
+}
+
+/// `21 December 2026`, in UTC.
+fn day(at: Timestamp) -> String {
+    format("%-d %B %Y", at)
+}
+
+fn format(pattern: &str, at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.0)
+        .map(|at| at.to_zoned(jiff::tz::TimeZone::UTC).strftime(pattern).to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,68 @@
+//! How far the reconciliation has come, and the organizations that it goes through.
+
+use domain::organization::OrganizationId;
+use domain::time::Timestamp;
+
+use super::{Error, Store};
+
+/// A part of the reconciliation that goes through something in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Through the organizations, by id.
+    Organizations,
+    /// Through Stripe's list of events, by time.
+    Events,
+}
+
+impl Task {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Organizations => "organizations",
+            Self::Events => "events",
+        }
+    }
+}
+
+impl Store {
+    /// Where a task was left; `None` at the beginning.
+    pub async fn position(&self, task: Task) -> Result<Option<String>, Error> {
+        let position: Option<String> = sqlx::query_scalar("SELECT position FROM reconciliations WHERE task = $1")
+            .bind(task.as_str())
+            .fetch_optional(&self.pool)
+            .await?;
+        Ok(position.filter(|position| !position.is_empty()))
+    }
+
+    /// Notes where a task is; an empty position is the beginning.
+    pub async fn set_position(&self, task: Task, position: &str, wall: Timestamp) -> Result<(), Error> {
+        let position = position.to_owned();
+        self.write(move |connection| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO reconciliations (task, position, updated_at) VALUES ($1, $2, $3)
+                     ON CONFLICT (task) DO UPDATE SET position = excluded.position, updated_at = excluded.updated_at",
+                )
+                .bind(task.as_str())
+                .bind(position)
+                .bind(wall.0)
+                .execute(connection)
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// The next organizations that have a Stripe customer, by id: each with its customer.
+    pub async fn billed_after(&self, after: &str, limit: u32) -> Result<Vec<(OrganizationId, String)>, Error> {
+        let rows: Vec<(String, String)> = sqlx::query_as(
+            "SELECT id, stripe_customer_id FROM organizations
+             WHERE id > $1 AND stripe_customer_id IS NOT NULL ORDER BY id LIMIT $2",
+        )
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|(id, customer)| (OrganizationId(id), customer)).collect())
+    }
+}

@@ -1,0 +1,376 @@
+//! The transaction of the one sync: what Stripe told of a subscription, and everything that follows from it, together
+//! or not at all. This is the only place that writes subscriptions and tiers.
+
+use domain::entitlement::Access;
+use domain::invoice::Invoice;
+use domain::news::{Horizon, News, Verdict, judge};
+use domain::organization::{Organization, OrganizationId, UserId};
+use domain::payment_method::PaymentMethod;
+use domain::plan::PlanId;
+use domain::subscription::Subscription;
+use domain::time::Timestamp;
+use sqlx::AnyConnection;
+
+use super::accounts::lock;
+use super::audit::{self, Action, Actor, Standing};
+use super::subscriptions::{Stored, load, upsert};
+use super::{Decision, Error, Store, events, invoices};
+
+/// A subscription as Stripe answered, with what is shown beside it.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The subscription.
+    pub subscription: Subscription,
+    /// Its latest invoice.
+    pub invoice: Option<Invoice>,
+    /// What it is paid with.
+    pub payment_method: Option<PaymentMethod>,
+    /// When we began to ask.
+    pub asked_at: Timestamp,
+    /// The same in milliseconds of the machine's clock: of two answers the one asked for later counts.
+    pub read_at_ms: i64,
+}
+
+/// What was told of a subscription, and how.
+#[derive(Clone, Debug)]
+pub enum Told {
+    /// Stripe was asked.
+    Answer(Box<Reading>),
+    /// An event says so.
+    Event(Box<News>),
+}
+
+impl Told {
+    fn subscription(&self) -> &Subscription {
+        match self {
+            Self::Answer(reading) => &reading.subscription,
+            Self::Event(news) => &news.after,
+        }
+    }
+}
+
+/// Who made the sync run, and what it is to settle.
+#[derive(Clone, Debug)]
+pub struct Cause {
+    /// Who.
+    pub actor: Actor,
+    /// The event that this settles: it is marked in the same transaction.
+    pub event: Option<String>,
+}
+
+impl Cause {
+    /// An event.
+    pub fn event(id: &str) -> Self {
+        Self { actor: Actor::Event(id.to_owned()), event: Some(id.to_owned()) }
+    }
+
+    /// Somebody who acts.
+    pub fn actor(actor: Actor) -> Self {
+        Self { actor, event: None }
+    }
+}
+
+/// What the sync did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Synced {
+    /// It is stored, and the organization is on this tier.
+    Applied {
+        /// Whose it is.
+        organization: OrganizationId,
+        /// The tier before.
+        before: PlanId,
+        /// The tier after.
+        after: PlanId,
+        /// Whether anything is different.
+        changed: bool,
+    },
+    /// What is stored is newer, or final.
+    Older {
+        /// Whose it is.
+        organization: OrganizationId,
+        /// Why it was left alone.
+        why: &'static str,
+    },
+    /// An answer that was asked for later is stored already: what it was asked for may not be in it.
+    Stale,
+    /// The event does not prove its place: Stripe must be asked.
+    Ask,
+    /// No organization of ours is billed by it.
+    Unowned,
+}
+
+impl Synced {
+    /// What became of an event that ended so; `None` while it is not settled.
+    fn decision(&self) -> Option<(Option<&OrganizationId>, Decision)> {
+        match self {
+            Self::Applied { organization, before, after, changed } => {
+                let what = match (changed, before == after) {
+                    (false, _) => format!("nothing new; still on {after}"),
+                    (true, true) => format!("stored; still on {after}"),
+                    (true, false) => format!("stored; {before} -> {after}"),
+                };
+                Some((Some(organization), Decision::Applied(what)))
+            }
+            Self::Older { organization, why } => Some((Some(organization), Decision::ignored(*why))),
+            Self::Unowned => Some((None, Decision::ignored("no organization of ours is billed by it"))),
+            Self::Stale | Self::Ask => None,
+        }
+    }
+
+    /// Whose pages are out of date because of it.
+    pub fn changed(&self) -> Option<&OrganizationId> {
+        match self {
+            Self::Applied { organization, changed: true, .. } => Some(organization),
+            _ => None,
+        }
+    }
+}
+
+/// Decides the tier from all of an organization's subscriptions.
+pub trait Decide: Fn(&[Subscription]) -> Access + Send + 'static {}
+
+impl<D: Fn(&[Subscription]) -> Access + Send + 'static> Decide for D {}
+
+/// The two clocks: `now` decides dates, `wall` is when this machine did it.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The time that tiers and dates go by.
+    pub now: Timestamp,
+    /// The machine's.
+    pub wall: Timestamp,
+}
+
+impl Store {
+    /// Stores what was told of a subscription and everything that follows from it, in one transaction.
+    pub async fn sync(&self, told: Told, cause: Cause, moment: Moment, decide: impl Decide) -> Result<Synced, Error> {
+        self.write(move |connection| {
+            Box::pin(async move {
+                let synced = sync(connection, &told, &cause, moment, decide).await?;
+                if let (Some(event), Some((organization, decision))) = (&cause.event, synced.decision()) {
+                    events::finish(connection, event, organization, decision, moment.wall).await?;
+                }
+                Ok(synced)
+            })
+        })
+        .await
+    }
+
+    /// Decides an organization's tier again, because time has passed, or the policy or a dispute has changed. Says
+    /// whether the tier is another.
+    pub async fn review(
+        &self,
+        organization: &OrganizationId,
+        actor: Actor,
+        now: Timestamp,
+        decide: impl Decide,
+    ) -> Result<bool, Error> {
+        let id = organization.clone();
+        self.write(move |connection| {
+            Box::pin(async move {
+                let Some(organization) = lock(connection, &id).await? else { return Ok(false) };
+                let after = settle(connection, &organization, &actor, now, decide).await?;
+                if after != organization.tier {
+                    touch(connection, &organization.id).await?;
+                }
+                Ok(after != organization.tier)
+            })
+        })
+        .await
+    }
+}
+
+async fn sync(
+    connection: &mut AnyConnection,
+    told: &Told,
+    cause: &Cause,
+    moment: Moment,
+    decide: impl Decide,
+) -> Result<Synced, Error> {
+    let Some(organization) = owner(connection, told.subscription()).await? else {
+        return Ok(Synced::Unowned);
+    };
+    let stored = load(connection, &organization.id).await?;
+    let known = stored.iter().find(|known| known.subscription.id == told.subscription().id);
+    let older = |why| Ok(Synced::Older { organization: organization.id.clone(), why });
+    let (horizon, read_at_ms) = match told {
+        Told::Answer(reading) => {
+            // What is shown beside a subscription is news even where the subscription itself is final.
+            let beside = note_beside(connection, &organization.id, reading).await?;
+            match known {
+                Some(known) if known.subscription.status.is_terminal() => {
+                    if beside {
+                        touch(connection, &organization.id).await?;
+                    }
+                    return older("nothing to do: the subscription has ended");
+                }
+                Some(known) if known.read_at_ms > reading.read_at_ms => return Ok(Synced::Stale),
+                _ => (Horizon::of_answer(reading.asked_at), reading.read_at_ms),
+            }
+        }
+        Told::Event(news) => {
+            let read_at_ms = known.map_or(0, |known| known.read_at_ms).max(moment.wall.0 * 1000);
+            match judge(known.map(|known| (&known.subscription, known.horizon)), news) {
+                Verdict::Apply(horizon) => (horizon, read_at_ms),
+                Verdict::Same(horizon) => {
+                    // The schedule's plan is not in an event: what is stored of it stays.
+                    return same(connection, known, horizon, &organization, decide, cause, moment.now).await;
+                }
+                Verdict::Older => return older("nothing to do: what is stored is newer"),
+                Verdict::Ask => return Ok(Synced::Ask),
+            }
+        }
+    };
+    let subscription =
+        told.subscription().clone().with_past_due_since(known.map(|known| &known.subscription), moment.now);
+    upsert(connection, &organization.id, &subscription, horizon, read_at_ms).await?;
+    let before = known.map(|known| Box::new(Standing::of(&known.subscription)));
+    let after = Box::new(Standing::of(&subscription));
+    let mut changed = before.as_ref() != Some(&after);
+    if changed {
+        let action = Action::Subscription { subscription: subscription.id.clone(), before, after };
+        audit::record(connection, &organization.id, &cause.actor, &action, moment.now).await?;
+    }
+    note_trial(connection, &organization.id, &subscription).await?;
+    let tier = settle(connection, &organization, &cause.actor, moment.now, decide).await?;
+    changed |= tier != organization.tier || matches!(told, Told::Answer(_));
+    if changed {
+        touch(connection, &organization.id).await?;
+    }
+    Ok(Synced::Applied { organization: organization.id, before: organization.tier, after: tier, changed })
+}
+
+/// Only what is known of the stored state's place in time has changed.
+async fn same(
+    connection: &mut AnyConnection,
+    known: Option<&Stored>,
+    horizon: Horizon,
+    organization: &Organization,
+    decide: impl Decide,
+    cause: &Cause,
+    now: Timestamp,
+) -> Result<Synced, Error> {
+    if let Some(known) = known {
+        upsert(connection, &organization.id, &known.subscription, horizon, known.read_at_ms).await?;
+    }
+    let tier = settle(connection, organization, &cause.actor, now, decide).await?;
+    let changed = tier != organization.tier;
+    Ok(Synced::Applied {
+        organization: organization.id.clone(),
+        before: organization.tier.clone(),
+        after: tier,
+        changed,
+    })
+}
+
+/// The organization that a subscription bills, locked until the transaction ends. The customer decides; metadata
+/// only helps where the link to the customer is not stored yet.
+async fn owner(connection: &mut AnyConnection, subscription: &Subscription) -> Result<Option<Organization>, Error> {
+    let by_customer: Option<String> = sqlx::query_scalar("SELECT id FROM organizations WHERE stripe_customer_id = $1")
+        .bind(&subscription.customer)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if let Some(id) = by_customer {
+        return lock(connection, &OrganizationId(id)).await;
+    }
+    // One that we know has had its customer: that it is not linked any more is no mistake to be mended.
+    let known: Option<String> = sqlx::query_scalar("SELECT organization_id FROM subscriptions WHERE id = $1")
+        .bind(&subscription.id)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if let Some(id) = known {
+        return lock(connection, &OrganizationId(id)).await;
+    }
+    let Some(id) = &subscription.organization else { return Ok(None) };
+    let Some(organization) = lock(connection, id).await? else { return Ok(None) };
+    if organization.customer.is_some() {
+        return Ok(None);
+    }
+    sqlx::query("UPDATE organizations SET stripe_customer_id = $2 WHERE id = $1")
+        .bind(&id.0)
+        .bind(&subscription.customer)
+        .execute(connection)
+        .await?;
+    Ok(Some(organization))
+}
+
+/// Writes the tier that follows from what is stored, and says so in the time line where it changes.
+pub(super) async fn settle(
+    connection: &mut AnyConnection,
+    organization: &Organization,
+    actor: &Actor,
+    now: Timestamp,
+    decide: impl Decide,
+) -> Result<PlanId, Error> {
+    let subscriptions: Vec<_> =
+        load(connection, &organization.id).await?.into_iter().map(|stored| stored.subscription).collect();
+    let access = decide(&subscriptions);
+    sqlx::query("UPDATE organizations SET subscription_tier = $2, tier_reason = $3, tier_review_at = $4 WHERE id = $1")
+        .bind(&organization.id.0)
+        .bind(access.tier.as_str())
+        .bind(access.reason.as_str())
+        .bind(access.review_at.map(|at| at.0))
+        .execute(&mut *connection)
+        .await?;
+    if access.tier != organization.tier {
+        let action =
+            Action::Tier { before: organization.tier.clone(), after: access.tier.clone(), reason: access.reason };
+        audit::record(connection, &organization.id, actor, &action, now).await?;
+    }
+    Ok(access.tier)
+}
+
+/// Makes pages that are open elsewhere out of date.
+pub(super) async fn touch(connection: &mut AnyConnection, organization: &OrganizationId) -> Result<(), Error> {
+    sqlx::query("UPDATE organizations SET revision = revision + 1 WHERE id = $1")
+        .bind(&organization.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Keeps the invoice and the payment method that an answer brought along. Says whether either is new.
+async fn note_beside(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    reading: &Reading,
+) -> Result<bool, Error> {
+    let mut new = false;
+    if let Some(invoice) = &reading.invoice {
+        new |= invoices::keep(connection, organization, invoice).await?;
+    }
+    if let Some(method) = &reading.payment_method {
+        let json = serde_json::to_string(method)
+            .map_err(|error| Error::Unreadable { table: "organizations", value: error.to_string() })?;
+        let updated = sqlx::query(
+            "UPDATE organizations SET payment_method = $2 WHERE id = $1 AND COALESCE(payment_method, '') <> $2",
+        )
+        .bind(&organization.0)
+        .bind(json)
+        .execute(connection)
+        .await?;
+        new |= updated.rows_affected() > 0;
+    }
+    Ok(new)
+}
+
+/// One trial per person and organization, ever: both are marked when a trial is first seen.
+async fn note_trial(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    subscription: &Subscription,
+) -> Result<(), Error> {
+    let Some(Timestamp(started)) = subscription.trial_start else { return Ok(()) };
+    sqlx::query("UPDATE organizations SET trial_used_at = $2 WHERE id = $1 AND trial_used_at IS NULL")
+        .bind(&organization.0)
+        .bind(started)
+        .execute(&mut *connection)
+        .await?;
+    if let Some(UserId(buyer)) = &subscription.buyer {
+        sqlx::query("UPDATE users SET trial_used_at = $2 WHERE id = $1 AND trial_used_at IS NULL")
+            .bind(buyer)
+            .bind(started)
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! Reading Stripe's invoices and previews of them.
+
+use domain::invoice::{Invoice, Status};
+use domain::money::Currency;
+use domain::time::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::subscription::id_of;
+
+#[derive(Debug, Deserialize)]
+struct StripeInvoice {
+    id: String,
+    customer: Value,
+    status: String,
+    number: Option<String>,
+    currency: String,
+    total: i64,
+    #[serde(default)]
+    amount_remaining: i64,
+    #[serde(default)]
+    attempt_count: u32,
+    next_payment_attempt: Option<i64>,
+    created: i64,
+    hosted_invoice_url: Option<String>,
+    invoice_pdf: Option<String>,
+    #[serde(default)]
+    parent: Value,
+}
+
+/// An invoice that we cannot mirror.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unusable {
+    #[error("the invoice cannot be read: {0}")]
+    Shape(#[from] serde_json::Error),
+    #[error("invoice {0} has the status or currency `{1}`, which this version does not know")]
+    Unknown(String, String),
+}
+
+/// Reads an invoice.
+pub(super) fn read(object: Value) -> Result<Invoice, Unusable> {
+    let invoice: StripeInvoice = serde_json::from_value(object)?;
+    let Some(status) = Status::parse(&invoice.status) else {
+        return Err(Unusable::Unknown(invoice.id, invoice.status));
+    };
+    let Ok(currency) = Currency::parse(&invoice.currency) else {
+        return Err(Unusable::Unknown(invoice.id, invoice.currency));
+    };
+    Ok(Invoice {
+        customer: id_of(&invoice.customer).unwrap_or_default(),
+        subscription: subscription_of(&invoice.parent),
+        id: invoice.id,
+        number: invoice.number,
+        status,
+        currency,
+        total: invoice.total,
+        remaining: invoice.amount_remaining,
+        attempts: invoice.attempt_count,
+        next_attempt: invoice.next_payment_attempt.map(Timestamp),
+        created: Timestamp(invoice.created),
+        hosted_url: invoice.hosted_invoice_url,
+        pdf_url: invoice.invoice_pdf,
+    })
+}
+
+/// The subscription that an invoice bills: since API 2025-03-31 it is in its `parent`.
+pub(super) fn subscription_of(parent: &Value) -> Option<String> {
+    parent.pointer("/subscription_details/subscription").and_then(id_of)
+}
+
+/// What a change would cost: the invoice that it would make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// What is in it, in order.
+    pub lines: Vec<PreviewLine>,
+    /// The sum of the lines, after discounts and taxes, minor units.
+    pub total: i64,
+    /// What would be charged: the sum less the customer's credit, minor units.
+    pub due: i64,
+    /// What everything is in.
+    pub currency: Currency,
+}
+
+/// A line of a preview.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreviewLine {
+    /// What it is for.
+    pub description: String,
+    /// Minor units; negative for a credit.
+    pub amount: i64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct StripePreview {
+    total: i64,
+    amount_due: i64,
+    currency: String,
+    lines: Lines,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lines {
+    data: Vec<Line>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Line {
+    description: Option<String>,
+    amount: i64,
+}
+
+impl StripePreview {
+    /// As we pass it on; the currency's own text where it is not one.
+    pub(super) fn read(self) -> Result<Preview, String> {
+        Ok(Preview {
+            currency: Currency::parse(&self.currency).map_err(|error| error.to_string())?,
+            total: self.total,
+            due: self.amount_due,
+            lines: self
+                .lines
+                .data
+                .into_iter()
+                .map(|line| PreviewLine { description: line.description.unwrap_or_default(), amount: line.amount })
+                .collect(),
+        })
+    }
+}

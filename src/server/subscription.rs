@@ -1,0 +1,203 @@
+//! What a customer does with a running subscription: cancel, reactivate, change, see what a change costs. Each asks
+//! Stripe to do it and ends in the one sync, so that it is seen at once.
+
+use domain::change::{self, Terms, Timing};
+use domain::subscription::Subscription;
+use domain::time::Timestamp;
+
+use super::App;
+use super::billing::require_billing;
+use super::error::Error;
+use super::store::{Action, Actor, Cause, PlanChange, Synced};
+use super::stripe::{self, Leaving, Preview, Target};
+use crate::error::Code;
+use crate::visitor::Account;
+
+/// How long a preview's amounts can be confirmed.
+const PREVIEW_HOLDS: i64 = 3600;
+
+/// What a change would do.
+#[derive(Clone, Debug)]
+pub struct PlannedChange {
+    /// When it takes effect.
+    pub timing: Timing,
+    /// The moment for which the amounts are right.
+    pub at: Timestamp,
+    /// What would be charged at once; `None` where nothing is.
+    pub preview: Option<Preview>,
+    /// The subscription as it is.
+    pub subscription: Subscription,
+}
+
+impl App {
+    /// The organization's running subscription, the newest where there are several.
+    pub(super) async fn running(&self, account: &Account) -> Result<Option<Subscription>, Error> {
+        let subscriptions = self.store.subscriptions(&account.organization).await?;
+        Ok(subscriptions.into_iter().find(|subscription| !subscription.status.is_terminal()))
+    }
+
+    async fn running_to_manage(&self, account: &Account) -> Result<Subscription, Error> {
+        require_billing(account)?;
+        self.running(account).await?.ok_or_else(|| {
+            Error::refused(Code::Conflict, "There is no subscription to change. The plans are on the pricing page.")
+        })
+    }
+
+    /// Schedules the end at the end of what is paid.
+    pub async fn cancel(&self, account: &Account, leaving: Leaving) -> Result<(), Error> {
+        let subscription = self.running_to_manage(account).await?;
+        let action = Action::CancelRequested { feedback: leaving.feedback.clone(), comment: leaving.comment.clone() };
+        if subscription.scheduled_end().is_none() {
+            self.release_schedule(&subscription).await?;
+            self.stripe.end_at_period_end(&subscription.id, leaving).await?;
+        }
+        self.acted(account, &subscription, action).await
+    }
+
+    /// Takes a scheduled end back, in whichever of Stripe's ways it was scheduled.
+    pub async fn reactivate(&self, account: &Account) -> Result<(), Error> {
+        let subscription = self.running_to_manage(account).await?;
+        if subscription.scheduled_end().is_some() {
+            self.stripe.keep_going(&subscription).await?;
+        }
+        self.acted(account, &subscription, Action::Reactivated).await
+    }
+
+    /// Ends the subscription at once and goes to free. What was paid is not given back.
+    pub async fn downgrade_to_free(&self, account: &Account) -> Result<(), Error> {
+        let subscription = self.running_to_manage(account).await?;
+        self.stripe.end_now(&subscription.id).await?;
+        self.acted(account, &subscription, Action::EndedNow).await
+    }
+
+    /// What a change would do, and what it would cost at this moment.
+    pub async fn plan_change(&self, account: &Account, wanted: &Terms) -> Result<PlannedChange, Error> {
+        let subscription = self.running_to_manage(account).await?;
+        let timing = self.check_change(account, &subscription, wanted).await?;
+        let at = self.clock.now();
+        let preview = match timing {
+            Timing::Now => {
+                let preview = self.stripe.preview(&subscription, &self.target(wanted)?, at).await;
+                Some(preview.map_err(as_refusal)?)
+            }
+            Timing::PeriodEnd => None,
+        };
+        Ok(PlannedChange { timing, at, preview, subscription })
+    }
+
+    /// Makes a change: now, charged as the preview for `at` said, or at the end of what is paid.
+    pub async fn change(&self, account: &Account, wanted: &Terms, at: Option<Timestamp>) -> Result<Timing, Error> {
+        let subscription = self.running_to_manage(account).await?;
+        let timing = self.check_change(account, &subscription, wanted).await?;
+        let target = self.target(wanted)?;
+        self.release_schedule(&subscription).await?;
+        match timing {
+            Timing::Now => self.change_now(account, &subscription, &target, at).await?,
+            Timing::PeriodEnd => self.stripe.change_at_period_end(&subscription, &target).await?,
+        }
+        let action = Action::ChangeRequested {
+            plan: wanted.plan.clone(),
+            period: wanted.period,
+            quantity: wanted.quantity,
+            timing,
+        };
+        self.acted(account, &subscription, action).await?;
+        Ok(timing)
+    }
+
+    /// Takes a scheduled change back.
+    pub async fn keep_plan(&self, account: &Account) -> Result<(), Error> {
+        let subscription = self.running_to_manage(account).await?;
+        self.release_schedule(&subscription).await?;
+        self.acted(account, &subscription, Action::ChangeUndone).await
+    }
+
+    /// The plan, period and seats of a subscription; `None` where its price is not in the catalogue.
+    pub(super) fn terms_of(&self, subscription: &Subscription) -> Option<Terms> {
+        let (plan, period) = self.config.prices.plan(&subscription.price)?;
+        Some(Terms { plan: plan.clone(), period, quantity: subscription.quantity })
+    }
+
+    async fn check_change(
+        &self,
+        account: &Account,
+        subscription: &Subscription,
+        wanted: &Terms,
+    ) -> Result<Timing, Error> {
+        if subscription.scheduled_end().is_some() {
+            let message = "This subscription is about to end. Reactivate it first, then change it.";
+            return Err(Error::refused(Code::Conflict, message));
+        }
+        let members = self.store.members(&account.organization).await?;
+        let had = self.terms_of(subscription);
+        change::check(&self.catalog, had.as_ref(), wanted, members)
+            .map_err(|refused| Error::refused(Code::Invalid, refused.to_string()))
+    }
+
+    async fn change_now(
+        &self,
+        account: &Account,
+        subscription: &Subscription,
+        target: &Target<'_>,
+        at: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        let now = self.clock.now();
+        let proration_at = at.unwrap_or(now);
+        if !(now.0 - PREVIEW_HOLDS..=now.0).contains(&proration_at.0) {
+            let message = "The amounts that you saw are out of date. Look at the new ones and confirm again.";
+            return Err(Error::refused(Code::Conflict, message));
+        }
+        let change = PlanChange {
+            subscription: subscription.id.clone(),
+            price: target.price.to_owned(),
+            quantity: target.quantity,
+            proration_at,
+        };
+        let key = self.store.begin_change(&account.organization, change, now).await?;
+        let done = self.stripe.change_now(subscription, target, proration_at, &key).await;
+        if let Err(stripe::Error::Unknown(reason)) = &done {
+            // It may have happened: what Stripe says now is stored before anybody is told to try again.
+            tracing::warn!(reason, "it is not known whether a change was made");
+            let cause = Cause::actor(Actor::User(account.user.clone()));
+            self.sync_subscription(&subscription.id, cause).await?;
+            let stored = self.running(account).await?;
+            if stored.is_some_and(|now| now.price == target.price && now.quantity == target.quantity) {
+                return Ok(());
+            }
+        }
+        done.map_err(as_refusal)
+    }
+
+    async fn release_schedule(&self, subscription: &Subscription) -> Result<(), Error> {
+        let Some(schedule) = &subscription.schedule else { return Ok(()) };
+        match self.stripe.release(schedule).await {
+            // It is over already.
+            Err(stripe::Error::Refused { .. }) => Ok(()),
+            done => Ok(done?),
+        }
+    }
+
+    fn target(&self, wanted: &Terms) -> Result<Target<'_>, Error> {
+        let price = self.config.prices.price(&wanted.plan, wanted.period);
+        let price = price.ok_or_else(|| Error::refused(Code::Invalid, "This plan is not for sale."))?;
+        Ok(Target { price, quantity: wanted.quantity })
+    }
+
+    /// Writes an action into the time line and syncs with what it led to.
+    async fn acted(&self, account: &Account, subscription: &Subscription, action: Action) -> Result<(), Error> {
+        let actor = Actor::User(account.user.clone());
+        self.store.record(&account.organization, actor.clone(), action, self.clock.now()).await?;
+        match self.sync_subscription(&subscription.id, Cause::actor(actor)).await? {
+            Synced::Unowned => Err(Error::refused(Code::Conflict, "This subscription is not yours any more.")),
+            Synced::Applied { .. } | Synced::Older { .. } | Synced::Stale | Synced::Ask => Ok(()),
+        }
+    }
+}
+
+/// Stripe refuses a change for reasons that a customer can act on, such as a declined card.
+fn as_refusal(error: stripe::Error) -> Error {
+    match error {
+        stripe::Error::Declined(sentence) => Error::refused(Code::PaymentRequired, sentence),
+        other => other.into(),
+    }
+}
