@@ -5,9 +5,12 @@ mod checkout;
 mod control;
 mod durable;
 mod errors;
+mod history;
+mod life;
 mod oidc;
 mod portal;
 mod receiver;
+mod renewals;
 mod subscriptions;
 mod webhooks;
 
