@@ -9,6 +9,7 @@ mod history;
 mod life;
 mod oidc;
 mod portal;
+mod previews;
 mod receiver;
 mod renewals;
 mod subscriptions;

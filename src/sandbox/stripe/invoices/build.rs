@@ -56,6 +56,11 @@ pub(crate) fn preview(account: &Account, draft: &Draft) -> Value {
     invoice
 }
 
+/// The invoice as it would be for somebody without a balance.
+pub(super) fn unsettled(account: &Account, draft: &Draft) -> Value {
+    object(account, draft)
+}
+
 /// A credit balance (negative) pays first; a negative total becomes credit. Gives the balance that
 /// is left.
 pub(super) fn settle(invoice: &mut Value, balance: i64) -> i64 {

@@ -1,15 +1,18 @@
-//! Invoices: listed, read, paid and voided here; built in `build`, shown in `page`.
+//! Invoices: listed, read, paid and voided here; built in `build`, collected in
+//! `collect`, foreseen in `preview`, shown in `page`.
 
 mod build;
 mod collect;
 mod page;
 mod pdf;
+mod preview;
 
 use serde_json::{Value, json};
 
 pub(crate) use build::{Draft, Line, create, preview};
 pub(crate) use collect::{Attempt, collect, finalize, pay, retry, retry_at, stop_collecting};
 pub(crate) use page::{document, hosted, pay_form};
+pub(crate) use preview::nothing_to_come;
 
 use super::account::Account;
 use super::error::ApiError;
@@ -25,6 +28,7 @@ const LIST: &str = "@list collection_method=charge_automatically|send_invoice cr
 
 pub(crate) const ROUTES: &[Route] = &[
     get("/v1/invoices", LIST, all),
+    post("/v1/invoices/create_preview", preview::PARAMS, preview::call),
     get("/v1/invoices/{id}", "", retrieve),
     post("/v1/invoices/{id}", "metadata:map description footer auto_advance:bool", update),
     get("/v1/invoices/{id}/lines", "@list", lines),

@@ -219,7 +219,12 @@ fn once_line(account: &Account, item: &NewItem) -> invoices::Line {
 }
 
 pub(super) fn call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
-    let params = &call.params;
+    let new = read(account, &call.params)?;
+    create(account, &new)
+}
+
+/// What the parameters describe.
+pub(super) fn read(account: &mut Account, params: &Value) -> Result<NewSubscription, ApiError> {
     let customer = params.text("customer");
     customers::existing(account, customer, "customer")?;
     let method = params.maybe("default_payment_method");
@@ -237,7 +242,7 @@ pub(super) fn call(account: &mut Account, call: &Call) -> Result<Value, ApiError
         .enumerate()
         .map(|(index, item)| new_item(account, item, index))
         .collect::<Result<Vec<_>, _>>()?;
-    let new = NewSubscription {
+    Ok(NewSubscription {
         customer: customer.to_owned(),
         items,
         once: Vec::new(),
@@ -250,8 +255,7 @@ pub(super) fn call(account: &mut Account, call: &Call) -> Result<Value, ApiError
         payment_behavior: params.maybe("payment_behavior").unwrap_or("allow_incomplete").to_owned(),
         session: None,
         ending: params.clone(),
-    };
-    create(account, &new)
+    })
 }
 
 fn fields(params: &Value) -> Value {

@@ -11,6 +11,7 @@ mod lifecycle;
 mod object;
 mod pause;
 mod pending;
+mod preview;
 mod prorate;
 mod remind;
 mod renew;
@@ -23,6 +24,7 @@ pub(crate) use create::{NewItem, NewSubscription, create};
 pub(crate) use items::ROUTES as ITEM_ROUTES;
 pub(crate) use lifecycle::{due_at, run_due};
 pub(crate) use object::period_end;
+pub(crate) use preview::{first_invoice, next_invoice};
 pub(crate) use remind::{REMINDER, remind, reminder_at, run_reminder};
 pub(crate) use update::{apply as update, set_payment_method};
 

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{has_ended, object, renew};
+use super::{has_ended, object, preview};
 use crate::json::Json;
 use crate::stripe::account::Account;
 use crate::stripe::events;
@@ -71,13 +71,13 @@ pub(crate) fn run_reminder(account: &mut Account, id: &str, mut note: Value) {
 
 fn announce_invoice(account: &mut Account, subscription: &Value) {
     let end = object::period_end(subscription);
-    if subscription.maybe_int("cancel_at").is_some_and(|at| at <= end) {
-        return;
-    }
-    let mut upcoming = account.imagine(|account| {
-        let renewal = account.at(end, |account| renew::plan(account, subscription));
-        invoices::preview(account, &renewal.draft)
+    let upcoming = account.imagine(|account| {
+        let draft = preview::coming(account, subscription)?;
+        Some(invoices::preview(account, &draft))
     });
+    let Some(mut upcoming) = upcoming else {
+        return;
+    };
     // There is nothing behind it yet that could be asked for.
     upcoming.take_key("id");
     upcoming.set("next_payment_attempt", end);
