@@ -8,6 +8,7 @@ mod errors;
 mod history;
 mod life;
 mod oidc;
+mod pending;
 mod portal;
 mod previews;
 mod receiver;
