@@ -60,7 +60,7 @@ impl Sandbox {
     pub async fn start(config: Config) -> Result<Self, Error> {
         let (stripe_listener, stripe_url) = http::listen(config.stripe_addr, STRIPE_ADDR).await?;
         let (oidc_listener, issuer) = http::listen(config.oidc_addr, OIDC_ADDR).await?;
-        let store = Arc::new(Store::open(config.data.as_deref())?);
+        let store = Arc::new(Store::open(config.data.as_deref(), stripe::due_at)?);
         let stripe = Arc::new(Stripe::new(Arc::clone(&store), stripe_url));
         stripe.seed(&config.prices)?;
         if let Some(url) = &config.webhook_url {

@@ -17,6 +17,23 @@ use crate::json::Json;
 
 const CLOCK: &str = "_clock";
 
+/// Says when an object wants attention: on which clock (the empty one is the sandbox's) and at what
+/// moment.
+pub(crate) type DueAt = fn(kind: &str, object: &Value) -> Option<(String, i64)>;
+
+/// An object that wants attention at a moment. At the same moment kinds go in alphabetical order,
+/// objects of a kind in the order of their creation.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Due {
+    /// The clock that decides.
+    pub clock: String,
+    /// When.
+    pub at: i64,
+    /// Collection of the object.
+    pub kind: String,
+    seq: u64,
+}
+
 #[derive(Default)]
 struct Collection {
     seqs: HashMap<String, u64>,
@@ -49,6 +66,9 @@ impl Collection {
 pub(crate) struct Data {
     collections: HashMap<String, Collection>,
     next_seq: u64,
+    due_at: Option<DueAt>,
+    due: BTreeSet<Due>,
+    due_by_seq: HashMap<u64, Due>,
 }
 
 impl Data {
@@ -85,12 +105,59 @@ impl Data {
         self.get(CLOCK, CLOCK).map_or(0, |clock| clock.int("offset"))
     }
 
+    /// The first object on a clock that wants attention by `until`.
+    pub(crate) fn next_due(&self, clock: &str, until: i64) -> Option<&Due> {
+        let from = Due { clock: clock.to_owned(), at: i64::MIN, kind: String::new(), seq: 0 };
+        self.due.range(from..).next().filter(|due| due.clock == clock && due.at <= until)
+    }
+
+    /// Whether the object still wants attention at that very moment.
+    pub(crate) fn is_due(&self, due: &Due) -> bool {
+        self.due.contains(due)
+    }
+
+    /// When an object wants attention next.
+    pub(crate) fn due_of(&self, kind: &str, id: &str) -> Option<i64> {
+        let seq = self.collections.get(kind)?.seqs.get(id)?;
+        Some(self.due_by_seq.get(seq)?.at)
+    }
+
+    /// Id of the object that wants attention.
+    pub(crate) fn id_of(&self, due: &Due) -> Option<&str> {
+        let (id, _) = self.collections.get(&due.kind)?.objects.get(&due.seq)?;
+        Some(id)
+    }
+
+    fn put(&mut self, kind: &str, id: &str, seq: u64, value: Value) {
+        self.next_seq = self.next_seq.max(seq + 1);
+        if let Some(previous) = self.collections.get(kind).and_then(|all| all.seqs.get(id)).copied() {
+            self.forget_due(previous);
+        }
+        if let Some((clock, at)) = self.due_at.and_then(|due_at| due_at(kind, &value)) {
+            let due = Due { clock, at, kind: kind.to_owned(), seq };
+            self.due_by_seq.insert(seq, due.clone());
+            self.due.insert(due);
+        }
+        self.collections.entry(kind.to_owned()).or_default().put(id, seq, value);
+    }
+
+    fn remove(&mut self, kind: &str, id: &str) -> Option<(u64, Value)> {
+        let removed = self.collections.get_mut(kind)?.remove(id)?;
+        self.forget_due(removed.0);
+        Some(removed)
+    }
+
+    fn forget_due(&mut self, seq: u64) {
+        if let Some(due) = self.due_by_seq.remove(&seq) {
+            self.due.remove(&due);
+        }
+    }
+
     fn apply(&mut self, change: Change) {
         self.next_seq = self.next_seq.max(change.seq + 1);
-        let all = self.collections.entry(change.kind).or_default();
         match change.value {
-            Some(value) => all.put(&change.id, change.seq, value),
-            None => drop(all.remove(&change.id)),
+            Some(value) => self.put(&change.kind, &change.id, change.seq, value),
+            None => drop(self.remove(&change.kind, &change.id)),
         }
     }
 
@@ -121,9 +188,10 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the state in `folder`, or an empty one in memory.
-    pub(crate) fn open(folder: Option<&Path>) -> Result<Self, Error> {
-        let mut data = Data::default();
+    /// Opens the state in `folder`, or an empty one in memory. `due_at` keeps the index of what
+    /// wants attention and when.
+    pub(crate) fn open(folder: Option<&Path>, due_at: DueAt) -> Result<Self, Error> {
+        let mut data = Data { due_at: Some(due_at), ..Data::default() };
         let journal = match folder {
             None => None,
             Some(folder) => {
@@ -187,21 +255,35 @@ impl Transaction<'_> {
     /// Writes an object; a new one goes to the end of its collection.
     pub(crate) fn put(&mut self, kind: &str, id: &str, value: Value) {
         let data = &mut self.inner.data;
-        let next = data.next_seq;
-        let all = data.collections.entry(kind.to_owned()).or_default();
-        let (seq, before) = match all.get(id) {
+        let (seq, before) = match data.collections.get(kind).and_then(|all| all.get(id)) {
             Some((seq, before)) => (seq, Some(before.clone())),
-            None => (next, None),
+            None => (data.next_seq, None),
         };
-        all.put(id, seq, value);
-        data.next_seq = data.next_seq.max(seq + 1);
+        data.put(kind, id, seq, value);
         self.note(kind, id, seq, before);
+    }
+
+    /// Stops an object from wanting attention until it is written again.
+    pub(crate) fn ignore(&mut self, due: &Due) {
+        self.inner.data.forget_due(due.seq);
+    }
+
+    /// A point to which [`Transaction::undo_to`] can go back.
+    pub(crate) fn mark(&self) -> usize {
+        self.undo.len()
+    }
+
+    /// Takes back everything since a mark.
+    pub(crate) fn undo_to(&mut self, mark: usize) {
+        for change in self.undo.split_off(mark).into_iter().rev() {
+            self.inner.data.apply(change);
+        }
+        self.touched = self.undo.iter().map(|change| (change.seq, change.kind.clone(), change.id.clone())).collect();
     }
 
     /// Removes an object, if it is there.
     pub(crate) fn remove(&mut self, kind: &str, id: &str) {
-        let removed = self.inner.data.collections.get_mut(kind).and_then(|all| all.remove(id));
-        if let Some((seq, before)) = removed {
+        if let Some((seq, before)) = self.inner.data.remove(kind, id) {
             self.note(kind, id, seq, Some(before));
         }
     }

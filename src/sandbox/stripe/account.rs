@@ -6,9 +6,9 @@
 use serde_json::Value;
 
 use super::error::ApiError;
-use super::events;
+use super::{events, subscriptions};
 use crate::json::Json;
-use crate::store::{Data, Transaction};
+use crate::store::{Data, Due, Transaction};
 
 /// The API version that this Stripe speaks.
 pub(crate) const API_VERSION: &str = "2026-09-30.endive";
@@ -28,18 +28,55 @@ pub(crate) struct Account<'s> {
     origin: Origin,
     base_url: &'s str,
     now: i64,
+    struck: Vec<String>,
 }
 
 impl<'s> Account<'s> {
     /// Opens the account at the sandbox's present time.
     pub(crate) fn new(tx: Transaction<'s>, origin: Origin, base_url: &'s str) -> Self {
         let now = tx.data().now();
-        Self { tx, origin, base_url, now }
+        Self { tx, origin, base_url, now, struck: Vec::new() }
     }
 
     /// The sandbox clock, the same throughout the transaction.
     pub(crate) fn now(&self) -> i64 {
         self.now
+    }
+
+    /// The clock of the sandbox, whatever moment is being lived through.
+    pub(crate) fn clock(&self) -> i64 {
+        self.data().now()
+    }
+
+    /// Does something as if it were another moment.
+    pub(crate) fn at<T>(&mut self, moment: i64, work: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::replace(&mut self.now, moment);
+        let outcome = work(self);
+        self.now = outer;
+        outcome
+    }
+
+    /// Does something and takes all of it back: what would happen.
+    pub(crate) fn imagine<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let mark = self.tx.mark();
+        let outcome = work(self);
+        self.tx.undo_to(mark);
+        outcome
+    }
+
+    /// Notes that a payment of this customer was made to fail.
+    pub(crate) fn strike(&mut self, customer: &str) {
+        self.struck.push(customer.to_owned());
+    }
+
+    /// Whose payments were made to fail in this transaction.
+    pub(crate) fn struck(&self) -> &[String] {
+        &self.struck
+    }
+
+    /// Stops an object from wanting attention until it is written again.
+    pub(crate) fn ignore(&mut self, due: &Due) {
+        self.tx.ignore(due);
     }
 
     /// Root of the pages that this Stripe hosts.
@@ -86,6 +123,9 @@ impl<'s> Account<'s> {
     pub(crate) fn save(&mut self, object: &Value) {
         let (kind, id) = (object.text("object"), object.text("id"));
         self.tx.put(kind, id, object.clone());
+        if kind == "subscription" {
+            subscriptions::remind(self, object);
+        }
     }
 
     /// Saves a new object and announces it.

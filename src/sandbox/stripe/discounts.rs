@@ -100,6 +100,41 @@ fn count(account: &mut Account, kind: &str, id: &str) {
     }
 }
 
+/// Discounts with a coupon for one invoice that have been used.
+const SPENT: &str = "_spent_discount";
+
+/// Those of the discounts that still count at a moment.
+pub(crate) fn running(account: &Account, discounts: &[Value], at: i64) -> Vec<Value> {
+    let runs = |id: &str| {
+        account.get(SPENT, id).is_none()
+            && account.get("discount", id).is_some_and(|it| it.maybe_int("end").is_none_or(|end| end > at))
+    };
+    discounts.iter().filter(|id| id.as_str().is_some_and(runs)).cloned().collect()
+}
+
+/// An invoice goes out: what was good for one invoice is used up.
+pub(crate) fn spend(account: &mut Account, invoice: &Value) {
+    for used in invoice.list("total_discount_amounts").iter().filter(|used| used.int("amount") > 0) {
+        let id = used.text("discount");
+        let once = coupon(account, id).is_some_and(|coupon| coupon.text("duration") == "once");
+        if once {
+            account.note(SPENT, id, json!({}));
+        }
+    }
+}
+
+/// A discount does not count any more.
+pub(crate) fn end(account: &mut Account, id: &str) {
+    if let Some(discount) = account.get("discount", id).cloned() {
+        account.announce(&discount, "customer.discount.deleted");
+    }
+}
+
+fn coupon<'a>(account: &'a Account, discount: &str) -> Option<&'a Value> {
+    let source = account.get("discount", discount)?.get("source")?;
+    account.get("coupon", source.text("coupon"))
+}
+
 /// What saved discounts take off an amount, one after the other: discount id and amount.
 pub(crate) fn amounts(account: &Account, discounts: &[Value], amount: i64, currency: &str) -> Vec<(String, i64)> {
     let mut left = amount;
@@ -107,9 +142,7 @@ pub(crate) fn amounts(account: &Account, discounts: &[Value], amount: i64, curre
         .iter()
         .filter_map(Value::as_str)
         .filter_map(|id| {
-            let discount = account.get("discount", id)?;
-            let coupon = account.get("coupon", discount.get("source")?.text("coupon"))?;
-            let off = coupons::amount_off(coupon, left, currency);
+            let off = coupons::amount_off(coupon(account, id)?, left, currency);
             left -= off;
             Some((id.to_owned(), off))
         })

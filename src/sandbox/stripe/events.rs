@@ -88,8 +88,8 @@ fn delivery(account: &Account, event: &str, endpoint: &str) -> Value {
         "endpoint": endpoint,
         "state": "pending",
         "attempts": 0,
-        "created": account.now(),
-        "due": account.now(),
+        "created": account.clock(),
+        "due": account.clock(),
         "log": [],
     })
 }

@@ -16,6 +16,7 @@ mod discounts;
 mod error;
 mod events;
 mod expand;
+mod failures;
 mod form;
 mod idempotency;
 mod invoices;
@@ -30,6 +31,7 @@ mod profile;
 mod promotion_codes;
 mod routes;
 mod seed;
+mod settings;
 pub(crate) mod signature;
 mod subscriptions;
 mod timers;
@@ -46,6 +48,7 @@ use axum::routing::{any, get};
 use account::{Account, Origin};
 use error::ApiError;
 use routes::Route;
+pub(crate) use timers::due_at;
 
 use crate::config::SeedPrice;
 use crate::page;
@@ -133,10 +136,26 @@ impl Stripe {
         let mut account = Account::new(self.store.begin(), origin, &self.base_url);
         let outcome = work(&mut account);
         match &outcome {
-            Err(error) if !error.keeps_changes() => {}
+            Err(error) if !error.keeps_changes() => {
+                let struck = account.struck().to_vec();
+                drop(account);
+                self.remember_failures(&struck)?;
+            }
             _ => account.commit()?,
         }
         outcome
+    }
+
+    /// A payment that was made to fail has failed, even where the request was undone because of it.
+    fn remember_failures(&self, struck: &[String]) -> Result<(), crate::Error> {
+        if struck.is_empty() {
+            return Ok(());
+        }
+        self.quietly(|account| {
+            for customer in struck {
+                failures::strike(account, Some(customer));
+            }
+        })
     }
 
     /// Sends webhooks until the task is dropped.

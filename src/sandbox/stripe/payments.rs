@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::account::Account;
 use super::cards::sentence;
 use super::error::ApiError;
-use super::list;
 use super::payment_methods::behaviour;
 use super::routes::{Call, Route, get};
+use super::{failures, list};
 use crate::ids;
 use crate::json::Json;
 
@@ -40,7 +40,8 @@ pub(crate) struct Payment<'a> {
 pub(crate) fn attempt(account: &mut Account, payment: &Payment) -> (Value, Result<(), ApiError>) {
     let mut intent = object(account, payment);
     account.create(&intent, "payment_intent.created");
-    match behaviour(account, payment.method).decline(payment.present) {
+    let struck = failures::strike(account, payment.customer).then_some("generic_decline");
+    match struck.or_else(|| behaviour(account, payment.method).decline(payment.present)) {
         None => {
             succeed(account, payment, &mut intent);
             (intent, Ok(()))

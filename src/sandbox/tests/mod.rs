@@ -5,9 +5,14 @@ mod checkout;
 mod control;
 mod durable;
 mod errors;
+mod history;
+mod life;
 mod oidc;
+mod pending;
 mod portal;
+mod previews;
 mod receiver;
+mod renewals;
 mod subscriptions;
 mod webhooks;
 

@@ -179,6 +179,7 @@ fn subscribe(
         present: true,
         payment_behavior: "error_if_incomplete".to_owned(),
         session: session.maybe("id").map(str::to_owned),
+        ending: Value::Null,
     };
     let subscription = subscriptions::create(account, &new)?;
     session.set("subscription", subscription.text("id"));

@@ -5,10 +5,13 @@
 //! | `POST /sandbox/webhooks {"mode"}` | `deliver`, `hold` (queue until deliver) or `drop` new events |
 //! | `GET /sandbox/webhooks` | the mode, pending and settled deliveries |
 //! | `POST /sandbox/webhooks/redeliver {"event"}` | sends an event again to every endpoint |
-//! | `POST /sandbox/clock {"advance_seconds"}` | moves the Stripe clock forward |
+//! | `POST /sandbox/clock {"advance_seconds"}` | moves the Stripe clock forward; also `days`, `weeks`, `months`, `years`, and `advance` in words (`1 month 2 days`, `next`) |
+//! | `POST /sandbox/payments {"fail_next", "customer"}` | the next payments fail: of everybody, or of one customer |
+//! | `POST /sandbox/settings {"after_retries"}` | what the last failed retry does: `cancel` or `unpaid` |
 //! | `GET`, `DELETE /sandbox/requests` | the API requests received so far; forget them |
 //! | `POST /sandbox/faults {"next": […]}` | how the next requests go wrong, see `traffic::Fault` |
 
+mod clock;
 pub(crate) mod page;
 
 use std::sync::Arc;
@@ -24,7 +27,7 @@ use serde_json::{Value, json};
 use super::account::{Account, Origin};
 use super::error::ApiError;
 use super::traffic::Fault;
-use super::{Stripe, events, timers};
+use super::{Stripe, customers, events, failures, settings};
 use crate::page::see_other;
 
 type Server = State<Arc<Stripe>>;
@@ -34,12 +37,15 @@ pub(crate) fn router() -> Router<Arc<Stripe>> {
     Router::new()
         .route("/sandbox/webhooks", get(deliveries).post(set_mode))
         .route("/sandbox/webhooks/redeliver", post(redeliver))
-        .route("/sandbox/clock", get(clock).post(advance))
+        .route("/sandbox/clock", get(clock::show).post(clock::advance))
+        .route("/sandbox/payments", get(payments).post(set_payments))
+        .route("/sandbox/settings", get(show_settings).post(set_settings))
         .route("/sandbox/requests", get(requests).delete(forget))
         .route("/sandbox/faults", get(faults).post(set_faults))
         .route("/sandbox/page/mode", post(page_mode))
         .route("/sandbox/page/redeliver", post(page_redeliver))
-        .route("/sandbox/page/clock", post(page_clock))
+        .route("/sandbox/page/clock", post(clock::advance_form))
+        .route("/sandbox/page/payments", post(page_payments))
 }
 
 #[derive(Deserialize)]
@@ -53,8 +59,17 @@ struct Redelivery {
 }
 
 #[derive(Deserialize)]
-struct Advance {
-    advance_seconds: i64,
+#[serde(deny_unknown_fields)]
+struct Payments {
+    fail_next: i64,
+    #[serde(default)]
+    customer: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    after_retries: String,
 }
 
 #[derive(Deserialize)]
@@ -79,12 +94,16 @@ fn change_mode(account: &mut Account, mode: &str) -> Result<Value, ApiError> {
     Ok(json!({ "mode": mode }))
 }
 
-fn move_clock(account: &mut Account, seconds: i64) -> Result<Value, ApiError> {
-    if seconds < 0 {
-        return Err(ApiError::invalid("The clock moves forward only."));
+fn fail_payments(account: &mut Account, wanted: &Payments) -> Result<Value, ApiError> {
+    let customer = wanted.customer.as_deref().filter(|id| !id.is_empty());
+    if let Some(customer) = customer {
+        customers::existing(account, customer, "customer")?;
     }
-    account.advance_clock(seconds);
-    Ok(json!({ "now": account.now() + seconds }))
+    if wanted.fail_next < 0 {
+        return Err(ApiError::invalid("Invalid non-negative integer").param("fail_next"));
+    }
+    failures::fail_next(account, customer, wanted.fail_next);
+    Ok(json!({ "fail_next": failures::left(account) }))
 }
 
 async fn deliveries(State(stripe): Server) -> Response {
@@ -110,28 +129,28 @@ async fn redeliver(State(stripe): Server, JsonBody(wanted): JsonBody<Redelivery>
     })
 }
 
-async fn clock(State(stripe): Server) -> Response {
-    JsonBody(json!({ "now": stripe.now() })).into_response()
+async fn payments(State(stripe): Server) -> Response {
+    stripe.control(|account| Ok(json!({ "fail_next": failures::left(account) })))
 }
 
-async fn advance(State(stripe): Server, JsonBody(by): JsonBody<Advance>) -> Response {
-    let moved = stripe.control(|account| move_clock(account, by.advance_seconds));
-    stripe.catch_up();
-    moved
+async fn set_payments(State(stripe): Server, JsonBody(wanted): JsonBody<Payments>) -> Response {
+    stripe.control(|account| fail_payments(account, &wanted))
 }
 
-impl Stripe {
-    /// Does what has become due, before anybody asks.
-    fn catch_up(&self) {
-        let outcome = self.run(Origin::default(), |account| {
-            timers::run_due(account);
-            Ok(())
-        });
-        if let Err(error) = outcome {
-            tracing::error!(message = error.message(), "sandbox timers failed");
-        }
-        self.store.nudge();
-    }
+async fn page_payments(State(stripe): Server, Form(wanted): Form<Payments>) -> Response {
+    stripe.control(|account| fail_payments(account, &wanted));
+    see_other("/")
+}
+
+async fn show_settings(State(stripe): Server) -> Response {
+    stripe.control(|account| Ok(settings::all(account)))
+}
+
+async fn set_settings(State(stripe): Server, JsonBody(wanted): JsonBody<Settings>) -> Response {
+    stripe.control(|account| {
+        settings::set_after_retries(account, &wanted.after_retries)?;
+        Ok(settings::all(account))
+    })
 }
 
 async fn requests(State(stripe): Server) -> Response {
@@ -160,10 +179,4 @@ async fn page_mode(State(stripe): Server, Form(mode): Form<Mode>) -> Response {
 async fn page_redeliver(State(stripe): Server, Form(wanted): Form<Redelivery>) -> Response {
     stripe.control(|account| events::redeliver(account, &wanted.event).map(Value::from));
     see_other("/#events")
-}
-
-async fn page_clock(State(stripe): Server, Form(by): Form<Advance>) -> Response {
-    stripe.control(|account| move_clock(account, by.advance_seconds));
-    stripe.catch_up();
-    see_other("/")
 }

@@ -61,16 +61,16 @@ fn switches(data: &Data) -> String {
             format!("<option value=\"{value}\"{selected}>{label}</option>")
         })
         .collect();
-    let steps: String = [("3600", "1 hour"), ("86400", "1 day"), ("604800", "7 days"), ("2678400", "31 days")]
+    let steps: String = ["1 hour", "1 day", "3 days", "1 week", "1 month", "1 year"]
         .iter()
-        .map(|(seconds, label)| format!("<option value=\"{seconds}\">{label}</option>"))
+        .map(|step| format!("<option>{step}</option>"))
         .collect();
     format!(
         "<h2>Webhooks and time</h2><div class=\"pair\">\
          <form class=\"inline\" method=\"post\" action=\"/sandbox/page/mode\"><div class=\"field\"><label for=\"mode\">New events</label>\
          <select id=\"mode\" name=\"mode\">{options}</select></div><button class=\"plain\">Set</button></form>\
-         <form class=\"inline\" method=\"post\" action=\"/sandbox/page/clock\"><div class=\"field\"><label for=\"advance\">Move the clock by</label>\
-         <select id=\"advance\" name=\"advance_seconds\">{steps}</select></div><button class=\"plain\">Move</button></form></div>\
+         <form class=\"inline\" method=\"post\" action=\"/sandbox/page/clock\"><div class=\"field\"><label for=\"advance\">Move the clock to or by</label>\
+         <select id=\"advance\" name=\"advance\"><option value=\"next\">what is due next</option>{steps}</select></div><button class=\"plain\">Move</button></form></div>\
          <p class=\"muted small\">It is {} here. {} deliveries are waiting.</p>",
         calendar::moment(data.now()),
         data.count(events::OUTBOX)
@@ -99,11 +99,11 @@ fn subscriptions(data: &Data) -> String {
                 escape(it.text("id")),
                 escape(customer.map_or("", |it| it.text("email"))),
                 badge(it.text("status")),
-                calendar::date(it.int("created"))
+                data.due_of("subscription", it.text("id")).map_or_else(String::new, calendar::moment)
             )
         })
         .collect();
-    table("Subscriptions", "subscriptions", &["Id", "Customer", "Status", "Created"], &rows)
+    table("Subscriptions", "subscriptions", &["Id", "Customer", "Status", "Next due"], &rows)
 }
 
 fn recent(data: &Data) -> String {

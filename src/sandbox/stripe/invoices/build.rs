@@ -48,6 +48,32 @@ pub(crate) struct Draft {
     pub period: (i64, i64),
 }
 
+/// The invoice as it would be, settled against the customer's balance, without writing anything.
+pub(crate) fn preview(account: &Account, draft: &Draft) -> Value {
+    let mut invoice = object(account, draft);
+    let balance = account.get("customer", &draft.customer).map_or(0, |customer| customer.int("balance"));
+    settle(&mut invoice, balance);
+    invoice
+}
+
+/// The invoice as it would be for somebody without a balance.
+pub(super) fn unsettled(account: &Account, draft: &Draft) -> Value {
+    object(account, draft)
+}
+
+/// A credit balance (negative) pays first; a negative total becomes credit. Gives the balance that
+/// is left.
+pub(super) fn settle(invoice: &mut Value, balance: i64) -> i64 {
+    let total = invoice.int("total");
+    let due = (total + balance).clamp(0, total.max(0));
+    let after = if total >= 0 { balance + (total - due) } else { balance + total };
+    invoice.set("starting_balance", balance);
+    invoice.set("ending_balance", after);
+    invoice.set("amount_due", due);
+    invoice.set("amount_remaining", due);
+    after
+}
+
 /// Saves the draft as an invoice in status `draft`.
 pub(crate) fn create(account: &mut Account, draft: &Draft) -> Value {
     let invoice = object(account, draft);
@@ -57,7 +83,9 @@ pub(crate) fn create(account: &mut Account, draft: &Draft) -> Value {
 
 fn object(account: &Account, draft: &Draft) -> Value {
     let subtotal: i64 = draft.lines.iter().map(|line| line.amount).sum();
-    let off = discounts::amounts(account, &draft.discounts, subtotal, &draft.currency);
+    // Prorations are net of discounts already.
+    let discountable = draft.lines.iter().filter(|line| !line.proration).map(|line| line.amount).sum();
+    let off = discounts::amounts(account, &draft.discounts, discountable, &draft.currency);
     let total = subtotal - off.iter().map(|(_, amount)| amount).sum::<i64>();
     let due = total.max(0);
     let customer = account.get("customer", &draft.customer).cloned().unwrap_or_default();
@@ -66,7 +94,7 @@ fn object(account: &Account, draft: &Draft) -> Value {
     let numbers = json!({
         "amount_due": due,
         "amount_remaining": due,
-        "lines": lines(draft, &off, subtotal),
+        "lines": lines(draft, &off, discountable),
         "subtotal": subtotal,
         "subtotal_excluding_tax": subtotal,
         "total": total,
@@ -80,9 +108,9 @@ fn object(account: &Account, draft: &Draft) -> Value {
     invoice
 }
 
-fn lines(draft: &Draft, off: &[(String, i64)], subtotal: i64) -> Value {
+fn lines(draft: &Draft, off: &[(String, i64)], discountable: i64) -> Value {
     let mut left: Vec<i64> = off.iter().map(|(_, amount)| *amount).collect();
-    let last = draft.lines.len().saturating_sub(1);
+    let last = draft.lines.iter().rposition(|line| !line.proration).unwrap_or_default();
     let lines: Vec<Value> = draft
         .lines
         .iter()
@@ -91,8 +119,10 @@ fn lines(draft: &Draft, off: &[(String, i64)], subtotal: i64) -> Value {
             let shares: Vec<Value> = off
                 .iter()
                 .zip(&mut left)
+                .filter(|_| !line.proration)
                 .map(|((discount, amount), left)| {
-                    let share = if index == last || subtotal == 0 { *left } else { amount * line.amount / subtotal };
+                    let share =
+                        if index == last || discountable == 0 { *left } else { amount * line.amount / discountable };
                     *left -= share;
                     json!({ "amount": share, "discount": discount })
                 })
@@ -217,7 +247,7 @@ fn skeleton(account: &Account, draft: &Draft, customer: &Value, subscription: &V
         "statement_descriptor": null,
         "status": "draft",
         "status_transitions": { "finalized_at": null, "marked_uncollectible_at": null, "paid_at": null, "voided_at": null },
-        "test_clock": null,
+        "test_clock": customer.get("test_clock"),
         "total_pretax_credit_amounts": [],
         "total_taxes": [],
         "webhooks_delivered_at": now,

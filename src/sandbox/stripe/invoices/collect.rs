@@ -1,16 +1,92 @@
-//! Finalizing invoices and collecting their money.
+//! Finalizing invoices and collecting their money, again after three, five and seven days when it
+//! is refused.
 
 use serde_json::{Value, json};
 
-use super::{PAYMENT, payment_object, subscription, transition};
+use super::{build, keep_as_draft, payment_object, payments_of, subscription, transition, void};
 use crate::json::Json;
 use crate::stripe::account::Account;
 use crate::stripe::error::ApiError;
 use crate::stripe::payments::{self, Payment};
-use crate::stripe::{customers, subscriptions};
+use crate::stripe::{customers, discounts, subscriptions};
 
-/// When a failed renewal is tried again.
-const RETRY_AFTER: i64 = 3 * 86_400;
+const DAY: i64 = 86_400;
+/// How long after each failed attempt the next one is made.
+const RETRIES: [i64; 3] = [3 * DAY, 5 * DAY, 7 * DAY];
+
+/// How an invoice is paid.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attempt {
+    /// With what, if not with the default payment method.
+    pub method: Option<String>,
+    /// Whether the person is there to confirm.
+    pub present: bool,
+    /// Whether nobody asked for it: then a refusal leads to the next retry.
+    pub automatic: bool,
+}
+
+impl Attempt {
+    /// An attempt that nobody asked for.
+    pub(crate) fn automatic() -> Self {
+        Self { automatic: true, ..Self::default() }
+    }
+}
+
+/// Does with a draft what its subscription says: finalizes and pays it, sends it, or leaves it.
+pub(crate) fn collect(account: &mut Account, invoice: Value) -> Result<Value, ApiError> {
+    let paused = subscriptions::paused_collection(account, &invoice);
+    if paused.as_deref() == Some("keep_as_draft") {
+        return Ok(keep_as_draft(account, invoice));
+    }
+    let invoice = finalize(account, invoice);
+    let id = invoice.text("id").to_owned();
+    match paused.as_deref() {
+        Some("void") => {
+            void(account, &id);
+            account.path("invoice", &id)
+        }
+        Some("mark_uncollectible") => Ok(super::give_up(account, invoice)),
+        _ if invoice.text("collection_method") == "send_invoice" && invoice.int("amount_due") > 0 => {
+            account.announce(&invoice, "invoice.sent");
+            Ok(invoice)
+        }
+        _ => try_once(account, invoice),
+    }
+}
+
+/// An attempt by itself; having nothing to pay with is a refusal like any other.
+fn try_once(account: &mut Account, invoice: Value) -> Result<Value, ApiError> {
+    pay(account, invoice.clone(), &Attempt::automatic()).inspect_err(|error| {
+        if !error.is_saved() {
+            refused(account, invoice, "requires_payment_method", true);
+        }
+    })
+}
+
+/// When a failed payment is tried again.
+pub(crate) fn retry_at(invoice: &Value) -> Option<i64> {
+    (invoice.text("status") == "open").then(|| invoice.maybe_int("next_payment_attempt")).flatten()
+}
+
+/// Tries a failed payment again.
+pub(crate) fn retry(account: &mut Account, invoice: Value) {
+    if subscriptions::billed_has_ended(account, &invoice) {
+        stop_collecting(account, invoice.text("id"));
+    } else {
+        let _ = try_once(account, invoice);
+    }
+}
+
+/// Leaves an invoice that is not paid yet to whoever wants to pay it.
+pub(crate) fn stop_collecting(account: &mut Account, id: &str) {
+    if let Some(mut invoice) = account.get("invoice", id).cloned()
+        && ["draft", "open"].contains(&invoice.text("status"))
+    {
+        invoice.set("auto_advance", false);
+        invoice.set("next_payment_attempt", Value::Null);
+        account.update(&invoice, "invoice.updated");
+    }
+}
 
 /// Gives a draft its number, settles it against the customer's balance and opens it.
 pub(crate) fn finalize(account: &mut Account, mut invoice: Value) -> Value {
@@ -25,6 +101,7 @@ pub(crate) fn finalize(account: &mut Account, mut invoice: Value) -> Value {
     invoice.set("status", "open");
     invoice.set("effective_at", now);
     transition(&mut invoice, "finalized_at", now);
+    discounts::spend(account, &invoice);
     account.announce(&invoice, "invoice.finalized");
     invoice
 }
@@ -39,19 +116,12 @@ fn next_number(account: &mut Account, customer: &str) -> String {
     format!("{}-{sequence:04}", customer.text("invoice_prefix"))
 }
 
-/// A credit balance (negative) pays first; a negative total becomes credit.
 fn apply_balance(account: &mut Account, customer: &str, invoice: &mut Value) {
     let Some(mut customer) = account.get("customer", customer).cloned() else {
         return;
     };
     let balance = customer.int("balance");
-    let total = invoice.int("total");
-    let due = (total + balance).max(0).min(total.max(0));
-    let after = if total >= 0 { balance + (total - due) } else { balance + total };
-    invoice.set("starting_balance", balance);
-    invoice.set("ending_balance", after);
-    invoice.set("amount_due", due);
-    invoice.set("amount_remaining", due);
+    let after = build::settle(invoice, balance);
     if after != balance {
         customer.set("balance", after);
         account.update(&customer, "customer.updated");
@@ -59,16 +129,11 @@ fn apply_balance(account: &mut Account, customer: &str, invoice: &mut Value) {
 }
 
 /// Collects an open invoice. A refusal leaves it open, announced and counted.
-pub(crate) fn pay(
-    account: &mut Account,
-    mut invoice: Value,
-    method: Option<String>,
-    present: bool,
-) -> Result<Value, ApiError> {
+pub(crate) fn pay(account: &mut Account, invoice: Value, attempt: &Attempt) -> Result<Value, ApiError> {
     if invoice.int("amount_due") == 0 {
         return Ok(paid(account, invoice, false));
     }
-    let method = method.or_else(|| own_method(account, &invoice)).ok_or_else(no_method)?;
+    let method = attempt.method.clone().or_else(|| own_method(account, &invoice)).ok_or_else(no_method)?;
     let customer = invoice.text("customer").to_owned();
     let currency = invoice.text("currency").to_owned();
     let description = description(&invoice);
@@ -79,17 +144,18 @@ pub(crate) fn pay(
             method: &method,
             amount: invoice.int("amount_due"),
             currency: &currency,
-            present,
+            present: attempt.present,
             description: &description,
             metadata: json!({}),
         },
     );
     let payment = payment_object(account, &invoice, intent.text("id"), outcome.is_ok());
     account.save(&payment);
+    super::remember_payment(account, invoice.text("id"), payment.text("id"));
     match outcome {
         Ok(()) => Ok(paid(account, invoice, true)),
         Err(error) => {
-            refused(account, &mut invoice, intent.text("status"));
+            refused(account, invoice, intent.text("status"), attempt.automatic);
             Err(error)
         }
     }
@@ -137,12 +203,7 @@ fn paid(account: &mut Account, mut invoice: Value, attempted: bool) -> Value {
 
 /// Payments that failed before stay on record as canceled.
 fn close_attempts(account: &mut Account, invoice: &str) {
-    let open: Vec<Value> = account
-        .data()
-        .newest(PAYMENT)
-        .filter(|payment| payment.text("invoice") == invoice && payment.text("status") == "open")
-        .cloned()
-        .collect();
+    let open = payments_of(account, invoice).into_iter().filter(|payment| payment.text("status") == "open");
     for mut payment in open {
         payment.set("status", "canceled");
         payment.set("is_default", false);
@@ -150,17 +211,27 @@ fn close_attempts(account: &mut Account, invoice: &str) {
     }
 }
 
-fn refused(account: &mut Account, invoice: &mut Value, intent_status: &str) {
+/// Stripe counts the first attempt and the automatic ones after it.
+fn refused(account: &mut Account, mut invoice: Value, intent_status: &str, automatic: bool) {
+    let count = invoice.int("attempt_count");
+    let counts = automatic || count == 0;
+    let retried = automatic && subscriptions::retries(account, &invoice);
     invoice.set("attempted", true);
-    invoice.set("attempt_count", invoice.int("attempt_count") + 1);
-    if invoice.text("billing_reason") != "subscription_create" {
-        invoice.set("next_payment_attempt", account.now() + RETRY_AFTER);
+    if counts {
+        invoice.set("attempt_count", count + 1);
     }
-    account.announce(invoice, "invoice.payment_failed");
+    if retried {
+        let wait = usize::try_from(count).ok().and_then(|made| RETRIES.get(made));
+        invoice.set("next_payment_attempt", wait.map(|wait| account.now() + wait));
+    }
+    account.announce(&invoice, "invoice.payment_failed");
     if intent_status == "requires_action" {
-        account.announce(invoice, "invoice.payment_action_required");
+        account.announce(&invoice, "invoice.payment_action_required");
     }
-    subscriptions::invoice_refused(account, invoice);
+    subscriptions::invoice_refused(account, &invoice);
+    if retried && invoice.maybe_int("next_payment_attempt").is_none() {
+        subscriptions::retries_used_up(account, &invoice);
+    }
 }
 
 /// Marks an invoice as paid without a payment.

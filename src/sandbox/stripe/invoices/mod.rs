@@ -1,15 +1,18 @@
-//! Invoices: listed, read, paid and voided here; built in `build`, shown in `page`.
+//! Invoices: listed, read, paid and voided here; built in `build`, collected in
+//! `collect`, foreseen in `preview`, shown in `page`.
 
 mod build;
 mod collect;
 mod page;
 mod pdf;
+mod preview;
 
 use serde_json::{Value, json};
 
-pub(crate) use build::{Draft, Line, create};
-pub(crate) use collect::{finalize, pay};
+pub(crate) use build::{Draft, Line, create, preview};
+pub(crate) use collect::{Attempt, collect, finalize, pay, retry, retry_at, stop_collecting};
 pub(crate) use page::{document, hosted, pay_form};
+pub(crate) use preview::nothing_to_come;
 
 use super::account::Account;
 use super::error::ApiError;
@@ -25,6 +28,7 @@ const LIST: &str = "@list collection_method=charge_automatically|send_invoice cr
 
 pub(crate) const ROUTES: &[Route] = &[
     get("/v1/invoices", LIST, all),
+    post("/v1/invoices/create_preview", preview::PARAMS, preview::call),
     get("/v1/invoices/{id}", "", retrieve),
     post("/v1/invoices/{id}", "metadata:map description footer auto_advance:bool", update),
     get("/v1/invoices/{id}/lines", "@list", lines),
@@ -33,6 +37,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "forgive:bool mandate off_session:bool paid_out_of_band:bool payment_method source",
         pay_call,
     ),
+    post("/v1/invoices/{id}/finalize", "auto_advance:bool", finalize_call),
     post("/v1/invoices/{id}/void", "", void_call),
     post("/v1/invoices/{id}/mark_uncollectible", "", uncollectible),
     get("/v1/invoice_payments", "@list created:range invoice status payment:any", payments_call),
@@ -43,11 +48,39 @@ pub(crate) fn subscription(invoice: &Value) -> Option<&str> {
     invoice.get("parent")?.get("subscription_details")?.maybe("subscription")
 }
 
+/// Ids of the payments of each invoice.
+const PAYMENTS: &str = "_invoice_payments";
+
 /// The payments of an invoice, as its `payments` property.
 pub(crate) fn payments(account: &Account, invoice: &str) -> Value {
-    let payments: Vec<Value> =
-        account.data().newest(PAYMENT).filter(|payment| payment.text("invoice") == invoice).cloned().collect();
-    list::embedded(&payments, &format!("/v1/invoice_payments?invoice={invoice}"))
+    list::embedded(&payments_of(account, invoice), &format!("/v1/invoice_payments?invoice={invoice}"))
+}
+
+/// The payments of an invoice, newest first.
+fn payments_of(account: &Account, invoice: &str) -> Vec<Value> {
+    let ids = account.get(PAYMENTS, invoice).map_or(&[][..], |note| note.list("ids"));
+    ids.iter().rev().filter_map(|id| account.get(PAYMENT, id.as_str()?)).cloned().collect()
+}
+
+fn remember_payment(account: &mut Account, invoice: &str, payment: &str) {
+    let mut ids = account.get(PAYMENTS, invoice).map_or(&[][..], |note| note.list("ids")).to_vec();
+    ids.push(payment.into());
+    account.note(PAYMENTS, invoice, json!({ "ids": ids }));
+}
+
+/// Leaves a draft as it is until somebody finalizes it.
+pub(crate) fn keep_as_draft(account: &mut Account, mut invoice: Value) -> Value {
+    invoice.set("auto_advance", false);
+    account.update(&invoice, "invoice.updated");
+    invoice
+}
+
+fn give_up(account: &mut Account, mut invoice: Value) -> Value {
+    invoice.set("status", "uncollectible");
+    invoice.set("next_payment_attempt", Value::Null);
+    transition(&mut invoice, "marked_uncollectible_at", account.now());
+    account.announce(&invoice, "invoice.marked_uncollectible");
+    invoice
 }
 
 /// Voids an open invoice that will never be paid.
@@ -112,7 +145,8 @@ fn pay_call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     }
     let present = call.params.get("off_session").and_then(Value::as_bool) == Some(false);
     let method = call.params.maybe("payment_method").map(str::to_owned);
-    pay(account, invoice, method, present).map_err(ApiError::keeping_changes)
+    let attempt = Attempt { method, present, automatic: false };
+    pay(account, invoice, &attempt).map_err(ApiError::keeping_changes)
 }
 
 fn void_call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
@@ -126,14 +160,24 @@ fn void_call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
 }
 
 fn uncollectible(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
-    let mut invoice = account.path("invoice", call.id())?;
+    let invoice = account.path("invoice", call.id())?;
     if invoice.text("status") != "open" {
         return Err(ApiError::invalid("You can only mark open invoices as uncollectible."));
     }
-    invoice.set("status", "uncollectible");
-    transition(&mut invoice, "marked_uncollectible_at", account.now());
-    account.announce(&invoice, "invoice.marked_uncollectible");
+    let invoice = give_up(account, invoice);
+    subscriptions::invoice_closed(account, &invoice);
     Ok(invoice)
+}
+
+fn finalize_call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
+    let mut invoice = account.path("invoice", call.id())?;
+    if invoice.text("status") != "draft" {
+        return Err(ApiError::invalid("This invoice is already finalized, you can't re-finalize a non-draft invoice."));
+    }
+    if let Some(advance) = call.params.get("auto_advance").and_then(Value::as_bool) {
+        invoice.set("auto_advance", advance);
+    }
+    Ok(finalize(account, invoice))
 }
 
 fn payments_call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {

@@ -8,14 +8,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::pdf;
+use super::{Attempt, pdf};
 use crate::calendar;
 use crate::json::Json;
 use crate::page::{escape, message, money, render, see_other};
 use crate::stripe::account::Origin;
 use crate::stripe::checkout::{alert, expiry, field, test_cards};
 use crate::stripe::payment_methods::{self, Entry};
-use crate::stripe::{Stripe, subscriptions};
+use crate::stripe::{Stripe, subscriptions, timers};
 
 /// A card to pay with.
 #[derive(Deserialize)]
@@ -37,6 +37,7 @@ pub(crate) async fn pay_form(
     Form(card): Form<Card>,
 ) -> Response {
     let outcome = stripe.run(Origin::default(), |account| {
+        timers::run_due(account);
         let invoice = account.path("invoice", &id)?;
         if invoice.text("status") != "open" {
             return Ok(());
@@ -46,7 +47,8 @@ pub(crate) async fn pay_form(
         let customer = invoice.text("customer").to_owned();
         let method = payment_methods::save(account, &entry, Some(&customer), &json!({}));
         let method = method.text("id").to_owned();
-        super::pay(account, invoice.clone(), Some(method.clone()), true)?;
+        let attempt = Attempt { method: Some(method.clone()), present: true, automatic: false };
+        super::pay(account, invoice.clone(), &attempt)?;
         let paid_for = super::subscription(&invoice).and_then(|id| account.get("subscription", id)).cloned();
         if let Some(subscription) = paid_for {
             subscriptions::set_payment_method(account, subscription, &method);

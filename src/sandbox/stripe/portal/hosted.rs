@@ -163,7 +163,7 @@ async fn cancel(State(stripe): Server, Path((id, of)): OfSubscription) -> Respon
         }
         let mode = configuration::feature(&configuration, "subscription_cancel");
         if mode.text("mode") == "immediately" {
-            subscriptions::cancel_now(account, subscription, "cancellation_requested");
+            subscriptions::cancel_now(account, subscription, Some("cancellation_requested"));
             return Ok(finish(account, session, "Your plan was canceled."));
         }
         let end = subscriptions::period_end(&subscription);

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::{has_ended, object};
+use super::{bill, has_ended, object, pending, prorate};
 use crate::json::Json;
 use crate::stripe::account::Account;
 use crate::stripe::error::ApiError;
-use crate::stripe::invoices;
+use crate::stripe::invoices::{self, Draft};
 use crate::stripe::routes::Call;
 
 pub(super) const PARAMS: &str = "cancellation_details{comment \
@@ -19,7 +19,36 @@ pub(super) fn call(account: &mut Account, call: &Call) -> Result<Value, ApiError
         return Err(ApiError::no_such("subscription", call.id(), "id"));
     }
     details(&mut subscription, &call.params);
-    Ok(cancel_now(account, subscription, "cancellation_requested"))
+    if call.params.flag("prorate") && subscription.text("status") != "trialing" {
+        let lines = prorate::credits(account, &subscription, account.now());
+        bill::keep(account, call.id(), lines);
+    }
+    let last = call.params.flag("invoice_now").then(|| last_invoice(account, &subscription)).flatten();
+    let mut subscription = match last {
+        Some(draft) => {
+            subscription.set("latest_invoice", draft.id.clone());
+            let canceled = cancel_now(account, subscription, Some("cancellation_requested"));
+            settle(account, &draft);
+            canceled
+        }
+        None => cancel_now(account, subscription, Some("cancellation_requested")),
+    };
+    account.remove(bill::WAITING, call.id());
+    if let Some(current) = account.get("subscription", call.id()) {
+        subscription = current.clone();
+    }
+    Ok(subscription)
+}
+
+/// The invoice over what still waits, if anything does.
+pub(super) fn last_invoice(account: &Account, subscription: &Value) -> Option<Draft> {
+    let draft = bill::draft(account, subscription, Vec::new(), "subscription_cycle");
+    (!draft.lines.is_empty()).then_some(draft)
+}
+
+fn settle(account: &mut Account, draft: &Draft) {
+    let invoice = invoices::create(account, draft);
+    let _ = invoices::collect(account, invoice);
 }
 
 /// Takes over comment and feedback.
@@ -38,10 +67,16 @@ fn reason(subscription: &mut Value, reason: impl Into<Value>) {
 }
 
 /// Ends a subscription at once.
-pub(crate) fn cancel_now(account: &mut Account, mut subscription: Value, why: &str) -> Value {
+pub(crate) fn cancel_now(account: &mut Account, mut subscription: Value, why: Option<&str>) -> Value {
     let now = account.now();
+    let unpaid_start = subscription.text("status") == "incomplete";
+    if pending::expires_at(&subscription).is_some() {
+        pending::give_up(account, &subscription);
+        subscription.set("pending_update", Value::Null);
+    }
     subscription.set("status", "canceled");
     subscription.set("ended_at", now);
+    subscription.take_key("status_details");
     if subscription.maybe_int("canceled_at").is_none() {
         subscription.set("canceled_at", now);
     }
@@ -49,9 +84,26 @@ pub(crate) fn cancel_now(account: &mut Account, mut subscription: Value, why: &s
         reason(&mut subscription, why);
     }
     account.announce(&subscription, "customer.subscription.deleted");
-    let latest = subscription.text("latest_invoice").to_owned();
-    invoices::void(account, &latest);
+    let latest = subscription.text("latest_invoice");
+    if unpaid_start {
+        invoices::void(account, latest);
+    } else {
+        invoices::stop_collecting(account, latest);
+    }
     subscription
+}
+
+/// The moment of a scheduled end: what waits for an invoice gets its last one.
+pub(super) fn come_to_the_end(account: &mut Account, mut subscription: Value) {
+    let last = last_invoice(account, &subscription);
+    if let Some(draft) = &last {
+        subscription.set("latest_invoice", draft.id.clone());
+    }
+    account.remove(bill::WAITING, subscription.text("id"));
+    cancel_now(account, subscription, Some("cancellation_requested"));
+    if let Some(draft) = &last {
+        settle(account, draft);
+    }
 }
 
 /// Ends everything that a customer has.
@@ -63,7 +115,7 @@ pub(crate) fn cancel_all(account: &mut Account, customer: &str) {
         .cloned()
         .collect();
     for subscription in running {
-        cancel_now(account, subscription, "cancellation_requested");
+        cancel_now(account, subscription, Some("cancellation_requested"));
     }
 }
 

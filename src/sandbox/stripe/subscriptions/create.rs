@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{object, update};
+use super::{bill, object, update};
 use crate::ids;
 use crate::json::Json;
 use crate::stripe::account::Account;
@@ -63,10 +63,20 @@ pub(crate) struct NewSubscription {
     pub payment_behavior: String,
     /// The Checkout session it comes from.
     pub session: Option<String>,
+    /// `cancel_at` and `cancel_at_period_end`, if it is to end from the start.
+    pub ending: Value,
 }
 
-/// Starts a subscription. Fails only when nothing may remain of it.
-pub(crate) fn create(account: &mut Account, new: &NewSubscription) -> Result<Value, ApiError> {
+/// A subscription that is about to start, and its first invoice.
+pub(crate) struct Start {
+    /// The subscription, not saved yet.
+    pub subscription: Value,
+    /// Its first invoice.
+    pub draft: invoices::Draft,
+}
+
+/// Decides how a subscription starts.
+pub(crate) fn plan(account: &mut Account, new: &NewSubscription) -> Result<Start, ApiError> {
     let currency = currency(&new.items)?;
     let now = account.now();
     let trial = new.trial_end.filter(|end| *end > now);
@@ -91,7 +101,39 @@ pub(crate) fn create(account: &mut Account, new: &NewSubscription) -> Result<Val
     object::set_items(&mut subscription, &items);
     remember_currency(account, &new.customer, &currency);
     redeem(account, new, &mut subscription);
-    start(account, new, subscription)
+    update::schedule(account, &mut subscription, &new.ending)?;
+    let draft = draft(account, &subscription, new);
+    let free = draft.lines.iter().all(|line| line.amount == 0);
+    let sends = subscription.text("collection_method") == "send_invoice";
+    let status = match () {
+        () if trial.is_some() => "trialing",
+        () if sends || free => "active",
+        () => "incomplete",
+    };
+    subscription.set("latest_invoice", draft.id.clone());
+    subscription.set("status", status);
+    Ok(Start { subscription, draft })
+}
+
+/// Starts a subscription. Fails only when nothing may remain of it.
+pub(crate) fn create(account: &mut Account, new: &NewSubscription) -> Result<Value, ApiError> {
+    let Start { subscription, draft } = plan(account, new)?;
+    account.create(&subscription, "customer.subscription.created");
+    let invoice = invoices::create(account, &draft);
+    let invoice = invoices::finalize(account, invoice);
+    let id = subscription.text("id").to_owned();
+    let sends = subscription.text("collection_method") == "send_invoice";
+    let waits = new.payment_behavior == "default_incomplete" && invoice.int("amount_due") > 0;
+    if !sends && !waits {
+        let attempt = invoices::Attempt { method: None, present: new.present, automatic: true };
+        match invoices::pay(account, invoice, &attempt) {
+            Err(error) if new.payment_behavior == "error_if_incomplete" || !error.is_saved() => {
+                return Err(error);
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    account.path("subscription", &id)
 }
 
 fn currency(items: &[NewItem]) -> Result<String, ApiError> {
@@ -139,46 +181,13 @@ fn redeem(account: &mut Account, new: &NewSubscription, subscription: &mut Value
     subscription.set("discounts", discounts);
 }
 
-/// Decides the first status, writes the first invoice and collects it.
-fn start(account: &mut Account, new: &NewSubscription, mut subscription: Value) -> Result<Value, ApiError> {
-    let trial = subscription.maybe_int("trial_end").is_some();
-    let sends = subscription.text("collection_method") == "send_invoice";
-    let draft = draft(account, &subscription, new);
-    let free = draft.lines.iter().all(|line| line.amount == 0);
-    subscription.set("latest_invoice", draft.id.clone());
-    subscription.set(
-        "status",
-        if trial {
-            "trialing"
-        } else if sends || free {
-            "active"
-        } else {
-            "incomplete"
-        },
-    );
-    account.create(&subscription, "customer.subscription.created");
-    let invoice = invoices::create(account, &draft);
-    let invoice = invoices::finalize(account, invoice);
-    let id = subscription.text("id").to_owned();
-    let waits = new.payment_behavior == "default_incomplete" && invoice.int("amount_due") > 0;
-    if !sends && !waits {
-        match invoices::pay(account, invoice, None, new.present) {
-            Err(error) if new.payment_behavior == "error_if_incomplete" || !error.is_saved() => {
-                return Err(error);
-            }
-            Ok(_) | Err(_) => {}
-        }
-    }
-    account.path("subscription", &id)
-}
-
 fn draft(account: &Account, subscription: &Value, new: &NewSubscription) -> invoices::Draft {
     let trial = subscription.maybe_int("trial_end").is_some();
     let anchor = new.anchor.filter(|_| !trial);
     let recurring = object::items(subscription).iter().map(|item| {
         let mut line = object::line(account, item, trial);
         if let Some(anchor) = anchor {
-            line.amount = update::share_until(item, account.now(), anchor);
+            line.amount = bill::share_until(item, account.now(), anchor);
         }
         line
     });
@@ -210,7 +219,12 @@ fn once_line(account: &Account, item: &NewItem) -> invoices::Line {
 }
 
 pub(super) fn call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
-    let params = &call.params;
+    let new = read(account, &call.params)?;
+    create(account, &new)
+}
+
+/// What the parameters describe.
+pub(super) fn read(account: &mut Account, params: &Value) -> Result<NewSubscription, ApiError> {
     let customer = params.text("customer");
     customers::existing(account, customer, "customer")?;
     let method = params.maybe("default_payment_method");
@@ -228,7 +242,7 @@ pub(super) fn call(account: &mut Account, call: &Call) -> Result<Value, ApiError
         .enumerate()
         .map(|(index, item)| new_item(account, item, index))
         .collect::<Result<Vec<_>, _>>()?;
-    let new = NewSubscription {
+    Ok(NewSubscription {
         customer: customer.to_owned(),
         items,
         once: Vec::new(),
@@ -240,12 +254,8 @@ pub(super) fn call(account: &mut Account, call: &Call) -> Result<Value, ApiError
         present: false,
         payment_behavior: params.maybe("payment_behavior").unwrap_or("allow_incomplete").to_owned(),
         session: None,
-    };
-    let mut subscription = create(account, &new)?;
-    if update::schedule(account, &mut subscription, params)? {
-        account.save(&subscription);
-    }
-    Ok(subscription)
+        ending: params.clone(),
+    })
 }
 
 fn fields(params: &Value) -> Value {

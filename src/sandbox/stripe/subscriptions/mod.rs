@@ -1,25 +1,37 @@
 //! Subscriptions: the endpoints, and what other resources ask of them. The rules are in the parts:
-//! `object` (shape and items), `create`, `update`, `prorate`, `cancel`.
+//! `object` (shape and items), `create`, `update` with `change` and `prorate`, `bill`, `pending`,
+//! `cancel`, `pause`; time is the business of `lifecycle`, `renew` and `remind`.
 
+mod bill;
 mod cancel;
+mod change;
 mod create;
 mod items;
+mod lifecycle;
 mod object;
+mod pause;
+mod pending;
+mod preview;
 mod prorate;
+mod remind;
+mod renew;
 mod update;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub(crate) use cancel::{cancel_all, cancel_now, schedule_at, unschedule};
 pub(crate) use create::{NewItem, NewSubscription, create};
 pub(crate) use items::ROUTES as ITEM_ROUTES;
+pub(crate) use lifecycle::{due_at, run_due};
 pub(crate) use object::period_end;
+pub(crate) use preview::{first_invoice, next_invoice};
+pub(crate) use remind::{REMINDER, remind, reminder_at, run_reminder};
 pub(crate) use update::{apply as update, set_payment_method};
 
 use super::account::Account;
 use super::error::ApiError;
 use super::routes::{Call, Route, delete, get, post};
-use super::{customers, invoices, list};
+use super::{customers, invoices, list, settings};
 use crate::json::Json;
 
 /// Stripe gives the first payment this long.
@@ -37,12 +49,8 @@ pub(crate) const ROUTES: &[Route] = &[
     get("/v1/subscriptions/{id}", "", retrieve),
     post("/v1/subscriptions/{id}", update::PARAMS, update::call),
     delete("/v1/subscriptions/{id}", cancel::PARAMS, cancel::call),
-    post(
-        "/v1/subscriptions/{id}/resume",
-        "billing_cycle_anchor{type!=now|unchanged} payment_behavior=resume_on_payment_attempt|resume_on_payment_success \
-         proration_behavior=none|create_prorations|always_invoice proration_date:int",
-        resume,
-    ),
+    post("/v1/subscriptions/{id}/pause", pause::PAUSE, pause::pause_call),
+    post("/v1/subscriptions/{id}/resume", pause::RESUME, pause::resume_call),
 ];
 
 /// Whether a subscription is over for good.
@@ -61,44 +69,89 @@ pub(crate) fn of_customer(account: &Account, customer: &str) -> Value {
     list::embedded(&data, &format!("/v1/customers/{customer}/subscriptions"))
 }
 
-/// An invoice was paid: what waited for the money becomes active.
+/// An invoice was paid: what waited for the money becomes active, or happens.
 pub(crate) fn invoice_paid(account: &mut Account, invoice: &Value) {
-    let waiting = |status: &str| ["incomplete", "past_due", "unpaid"].contains(&status);
-    change_latest(account, invoice, |subscription| {
-        if waiting(subscription.text("status")) {
+    let Some(mut subscription) = of_invoice(account, invoice).filter(|it| !has_ended(it)) else {
+        return;
+    };
+    let id = invoice.text("id");
+    if pending::owns(account, subscription.text("id"), id) {
+        return pending::paid(account, subscription);
+    }
+    if subscription.text("latest_invoice") != id {
+        return;
+    }
+    match subscription.text("status") {
+        "paused" if pause::resumes(account, id) => pause::resumed(account, subscription),
+        "incomplete" | "past_due" | "unpaid" => {
             subscription.set("status", "active");
+            account.update(&subscription, "customer.subscription.updated");
         }
-    });
+        _ => {}
+    }
 }
 
 /// An invoice could not be collected: an active subscription is now past due.
 pub(crate) fn invoice_refused(account: &mut Account, invoice: &Value) {
-    change_latest(account, invoice, |subscription| {
-        if ["active", "trialing"].contains(&subscription.text("status")) {
-            subscription.set("status", "past_due");
-        }
-    });
+    let Some(mut subscription) = of_invoice(account, invoice) else {
+        return;
+    };
+    let waits = pending::owns(account, subscription.text("id"), invoice.text("id"));
+    if !waits && subscription.get("latest_invoice") == invoice.get("id") && subscription.text("status") == "active" {
+        subscription.set("status", "past_due");
+        account.update(&subscription, "customer.subscription.updated");
+    }
 }
 
 /// An invoice will not be collected any more: nothing is owed.
 pub(crate) fn invoice_closed(account: &mut Account, invoice: &Value) {
-    change_latest(account, invoice, |subscription| {
-        if subscription.text("status") == "past_due" {
-            subscription.set("status", "active");
-        }
-    });
-}
-
-fn change_latest(account: &mut Account, invoice: &Value, change: impl FnOnce(&mut Value)) {
-    let Some(id) = invoices::subscription(invoice) else {
+    let Some(mut subscription) = of_invoice(account, invoice) else {
         return;
     };
-    if let Some(mut subscription) = account.get("subscription", id).cloned()
-        && subscription.maybe("latest_invoice") == invoice.maybe("id")
-    {
-        change(&mut subscription);
+    if pending::owns(account, subscription.text("id"), invoice.text("id")) {
+        return pending::expire(account, subscription);
+    }
+    let latest = subscription.get("latest_invoice") == invoice.get("id");
+    if latest && ["past_due", "unpaid"].contains(&subscription.text("status")) {
+        subscription.set("status", "active");
         account.update(&subscription, "customer.subscription.updated");
     }
+}
+
+/// Whether a failed payment of this invoice is tried again.
+pub(crate) fn retries(account: &Account, invoice: &Value) -> bool {
+    of_invoice(account, invoice).is_some_and(|subscription| {
+        ["active", "past_due"].contains(&subscription.text("status"))
+            && !pending::owns(account, subscription.text("id"), invoice.text("id"))
+    })
+}
+
+/// The last retry failed: the subscription ends, or stays without being paid for.
+pub(crate) fn retries_used_up(account: &mut Account, invoice: &Value) {
+    let Some(mut subscription) = of_invoice(account, invoice).filter(|it| !has_ended(it)) else {
+        return;
+    };
+    if settings::after_retries(account) == "unpaid" {
+        subscription.set("status", "unpaid");
+        account.update(&subscription, "customer.subscription.updated");
+    } else {
+        cancel_now(account, subscription, Some("payment_failed"));
+    }
+}
+
+/// How invoices are collected while the collection is paused, if it is.
+pub(crate) fn paused_collection(account: &Account, invoice: &Value) -> Option<String> {
+    let subscription = of_invoice(account, invoice)?;
+    Some(subscription.get("pause_collection")?.maybe("behavior")?.to_owned())
+}
+
+/// Whether the subscription that an invoice bills is over.
+pub(crate) fn billed_has_ended(account: &Account, invoice: &Value) -> bool {
+    of_invoice(account, invoice).is_some_and(|it| has_ended(&it))
+}
+
+fn of_invoice(account: &Account, invoice: &Value) -> Option<Value> {
+    account.get("subscription", invoices::subscription(invoice)?).cloned()
 }
 
 /// The first payment did not come in time.
@@ -139,16 +192,4 @@ fn status_matches(subscription: &Value, wanted: Option<&str>) -> bool {
         Some("ended") => has_ended(subscription),
         Some(status) => subscription.text("status") == status,
     }
-}
-
-fn resume(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
-    let mut subscription = account.path("subscription", call.id())?;
-    if subscription.text("status") != "paused" {
-        return Err(ApiError::invalid("This subscription cannot be resumed because it is not paused."));
-    }
-    subscription.set("status", "active");
-    subscription.set("status_details", json!(null));
-    account.update(&subscription, "customer.subscription.updated");
-    account.announce(&subscription, "customer.subscription.resumed");
-    Ok(subscription)
 }

@@ -168,7 +168,7 @@ pub(crate) fn blank(account: &Account, customer: &str, currency: &str) -> Value 
         "schedule": null,
         "start_date": now,
         "status": "incomplete",
-        "test_clock": null,
+        "test_clock": account.get("customer", customer).and_then(|it| it.get("test_clock")),
         "transfer_data": null,
         "trial_end": null,
         "trial_settings": { "end_behavior": { "billing_cycle_anchor": null, "missing_payment_method": "create_invoice" } },

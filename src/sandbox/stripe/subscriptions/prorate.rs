@@ -1,4 +1,7 @@
 //! Prorations: what a change in the middle of a period gives back and asks for, to the second.
+//!
+//! Amounts are net of discounts (flexible billing mode, `proration_discounts=included`), so nothing
+//! is given back that was never paid.
 
 use serde_json::Value;
 
@@ -7,24 +10,68 @@ use crate::calendar;
 use crate::json::Json;
 use crate::stripe::account::Account;
 use crate::stripe::invoices::Line;
-use crate::stripe::products;
+use crate::stripe::{discounts, products};
 
-/// The lines that settle a change from `old` to `new` items at a moment.
-pub(super) fn lines(account: &Account, old: &[Value], new: &[Value], at: i64) -> Vec<Line> {
+/// The lines that settle a change of a subscription's items at a moment.
+pub(super) fn lines(account: &Account, before: &Value, after: &Value, at: i64) -> Vec<Line> {
+    let (old, new) = (object::items(before), object::items(after));
+    let paid = Net::paid(account, before);
+    let due = Net::due(account, after);
     let mut lines = Vec::new();
-    for before in old {
-        let after = new.iter().find(|item| item.get("id") == before.get("id"));
-        if after.is_none_or(|after| changed(before, after)) {
-            lines.extend(credit(account, before, at));
+    for item in old {
+        let next = new.iter().find(|it| it.get("id") == item.get("id"));
+        if next.is_none_or(|next| changed(item, next)) {
+            lines.extend(credit(account, item, at, &paid));
         }
     }
-    for after in new {
-        let before = old.iter().find(|item| item.get("id") == after.get("id"));
-        if before.is_none_or(|before| changed(before, after)) {
-            lines.extend(debit(account, after, at));
+    for item in new {
+        let last = old.iter().find(|it| it.get("id") == item.get("id"));
+        if last.is_none_or(|last| changed(last, item)) {
+            lines.extend(debit(account, item, at, &due));
         }
     }
     lines
+}
+
+/// The lines that give everything back from a moment on.
+pub(super) fn credits(account: &Account, subscription: &Value, at: i64) -> Vec<Line> {
+    let paid = Net::paid(account, subscription);
+    object::items(subscription).iter().filter_map(|item| credit(account, item, at, &paid)).collect()
+}
+
+/// The lines that ask for the rest of the running period.
+pub(super) fn debits(account: &Account, subscription: &Value, at: i64) -> Vec<Line> {
+    let due = Net::due(account, subscription);
+    object::items(subscription).iter().filter_map(|item| debit(account, item, at, &due)).collect()
+}
+
+/// What items cost after discounts: of every `whole` that is asked for, `part` is paid.
+struct Net {
+    part: i64,
+    whole: i64,
+}
+
+impl Net {
+    /// As the running period was billed.
+    fn paid(account: &Account, subscription: &Value) -> Self {
+        Self::of(account, subscription, subscription.list("discounts"))
+    }
+
+    /// As it is billed from now on.
+    fn due(account: &Account, subscription: &Value) -> Self {
+        let running = discounts::running(account, subscription.list("discounts"), account.now());
+        Self::of(account, subscription, &running)
+    }
+
+    fn of(account: &Account, subscription: &Value, discounts: &[Value]) -> Self {
+        let whole: i64 = object::items(subscription).iter().map(object::amount).sum();
+        let off = discounts::amounts(account, discounts, whole, subscription.text("currency"));
+        Self { part: whole - off.iter().map(|(_, amount)| amount).sum::<i64>(), whole }
+    }
+
+    fn amount(&self, item: &Value) -> i64 {
+        if self.part == self.whole { object::amount(item) } else { part(object::amount(item), self.part, self.whole) }
+    }
 }
 
 fn changed(before: &Value, after: &Value) -> bool {
@@ -33,8 +80,8 @@ fn changed(before: &Value, after: &Value) -> bool {
         || before.get("current_period_end") != after.get("current_period_end")
 }
 
-fn credit(account: &Account, item: &Value, at: i64) -> Option<Line> {
-    let amount = -share(item, at);
+fn credit(account: &Account, item: &Value, at: i64, net: &Net) -> Option<Line> {
+    let amount = -share(item, net.amount(item), at);
     let line = Line {
         description: format!("Unused time on {} after {}", what(account, item), calendar::date(at)),
         amount,
@@ -43,11 +90,11 @@ fn credit(account: &Account, item: &Value, at: i64) -> Option<Line> {
     (amount != 0).then_some(line)
 }
 
-fn debit(account: &Account, item: &Value, at: i64) -> Option<Line> {
+fn debit(account: &Account, item: &Value, at: i64, net: &Net) -> Option<Line> {
     if item.int("current_period_start") >= at {
         return Some(object::line(account, item, false));
     }
-    let amount = share(item, at);
+    let amount = share(item, net.amount(item), at);
     let line = Line {
         description: format!("Remaining time on {} after {}", what(account, item), calendar::date(at)),
         amount,
@@ -78,9 +125,9 @@ fn line(item: &Value, at: i64, proration: bool) -> Line {
 }
 
 /// The part of an item's amount that belongs to the rest of its period.
-fn share(item: &Value, at: i64) -> i64 {
+fn share(item: &Value, amount: i64, at: i64) -> i64 {
     let (start, end) = (item.int("current_period_start"), item.int("current_period_end"));
-    part(object::amount(item), end - at, end - start)
+    part(amount, end - at, end - start)
 }
 
 /// `amount · of / whole`, rounded half away from zero.

@@ -1,16 +1,17 @@
 //! Changing a running subscription: fields, scheduled end, trial, items, and what that bills.
+//!
+//! `plan` decides everything, `apply` carries it out. Previews ask for the plan only, so that they
+//! cannot differ from what happens.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::create::item_price;
-use super::{cancel, has_ended, object, prorate};
-use crate::ids;
+use super::bill::{self, Billing};
+use super::{cancel, change, has_ended, object, pending};
 use crate::json::Json;
 use crate::stripe::account::Account;
 use crate::stripe::discounts::{self, Place};
 use crate::stripe::error::ApiError;
-use crate::stripe::invoices::{self, Line};
-use crate::stripe::prices;
+use crate::stripe::invoices;
 use crate::stripe::routes::{self, Call};
 
 pub(super) const PARAMS: &str = "add_invoice_items:any application_fee_percent:any automatic_tax:any \
@@ -28,32 +29,84 @@ pub(super) const PARAMS: &str = "add_invoice_items:any application_fee_percent:a
     trial_end:int=now trial_from_plan:bool \
     trial_settings{end_behavior!{billing_cycle_anchor=now|unchanged missing_payment_method!=cancel|create_invoice|pause}}";
 
-/// Proration lines that wait for the next invoice of a subscription.
-pub(crate) const PENDING: &str = "_pending_lines";
+/// What an update makes of a subscription, and what it bills.
+pub(crate) struct Plan {
+    /// The subscription afterwards.
+    pub after: Value,
+    /// What is billed, and when.
+    pub billing: Billing,
+}
 
 pub(super) fn call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     let subscription = account.path("subscription", call.id())?;
     apply(account, subscription, &call.params)
 }
 
+/// Decides what an update of a running subscription does.
+pub(crate) fn plan(account: &mut Account, before: &Value, params: &Value) -> Result<Plan, ApiError> {
+    let mut after = before.clone();
+    routes::apply_metadata(&mut after, params);
+    cancel::details(&mut after, params);
+    fields(account, &mut after, params)?;
+    let trial_ended = trial(account, &mut after, params)?;
+    let changed = change::items(account, &mut after, before, params)?;
+    schedule(account, &mut after, params)?;
+    let mut lines = changed.lines;
+    if trial_ended {
+        let items = object::items(&after).to_vec();
+        lines.extend(items.iter().map(|item| object::line(account, item, false)));
+    }
+    let now = trial_ended || changed.resets || params.text("proration_behavior") == "always_invoice";
+    let billing = if now {
+        let draft = bill::draft(account, &after, lines, "subscription_update");
+        if draft.lines.is_empty() { Billing::Nothing } else { Billing::Now(Box::new(draft)) }
+    } else if lines.is_empty() {
+        Billing::Nothing
+    } else {
+        Billing::Later(lines)
+    };
+    Ok(Plan { after, billing })
+}
+
 /// Applies an update, announces it, and bills what it causes to be billed now.
 pub(crate) fn apply(account: &mut Account, before: Value, params: &Value) -> Result<Value, ApiError> {
-    let mut subscription = before.clone();
-    routes::apply_metadata(&mut subscription, params);
-    cancel::details(&mut subscription, params);
     if has_ended(&before) {
         refuse_after_the_end(params)?;
-        account.update(&subscription, "customer.subscription.updated");
-        return Ok(subscription);
+        let mut after = before;
+        routes::apply_metadata(&mut after, params);
+        cancel::details(&mut after, params);
+        account.update(&after, "customer.subscription.updated");
+        return Ok(after);
     }
-    fields(account, &mut subscription, params)?;
-    let trial_ended = trial(account, &mut subscription, params)?;
-    let lines = change_items(account, &mut subscription, params)?;
-    schedule(account, &mut subscription, params)?;
-    let reset = object::items(&subscription).iter().any(|item| item.int("current_period_start") == account.now())
-        && object::period_start(&before) != account.now();
-    let now = trial_ended || reset || params.text("proration_behavior") == "always_invoice";
-    bill(account, subscription, lines, now, params)
+    let behaviour = params.text("payment_behavior");
+    if behaviour == "pending_if_incomplete" {
+        pending::check(params)?;
+    }
+    let before = pending::superseded(account, before, params);
+    let mut plan = plan(account, &before, params)?;
+    let id = before.text("id").to_owned();
+    let draft = match plan.billing {
+        Billing::Now(draft) => draft,
+        billing => {
+            account.update(&plan.after, "customer.subscription.updated");
+            bill::bill(account, &id, billing)?;
+            return account.path("subscription", &id);
+        }
+    };
+    if behaviour == "pending_if_incomplete" {
+        return pending::attempt(account, &before, &plan.after, &draft);
+    }
+    plan.after.set("latest_invoice", draft.id.clone());
+    let invoice = bill::begin(account, &plan.after, &draft);
+    if behaviour == "default_incomplete" {
+        let invoice = invoices::finalize(account, invoice);
+        bill::await_payment(account, invoice);
+    } else if let Err(error) = invoices::collect(account, invoice)
+        && behaviour == "error_if_incomplete"
+    {
+        return Err(error);
+    }
+    account.path("subscription", &id)
 }
 
 fn refuse_after_the_end(params: &Value) -> Result<(), ApiError> {
@@ -167,189 +220,8 @@ fn trial(account: &Account, subscription: &mut Value, params: &Value) -> Result<
     subscription.set("trial_end", end);
     subscription.set("billing_cycle_anchor", end);
     subscription.set("status", if ends_now { "active" } else { "trialing" });
-    restart_periods(account, subscription);
+    change::restart_periods(account, subscription);
     Ok(ends_now)
-}
-
-/// Gives every item the period that the anchor and the trial say.
-fn restart_periods(account: &Account, subscription: &mut Value) {
-    let anchor = subscription.int("billing_cycle_anchor");
-    let trial = subscription.maybe_int("trial_end");
-    let mut items = object::items(subscription).to_vec();
-    for item in &mut items {
-        let price = item.get("price").cloned().unwrap_or_default();
-        let (start, end) = object::period(&price, anchor, trial, account.now());
-        item.set("current_period_start", start);
-        item.set("current_period_end", end);
-    }
-    object::set_items(subscription, &items);
-}
-
-/// Changes the items and gives the lines that settle the difference.
-fn change_items(account: &mut Account, subscription: &mut Value, params: &Value) -> Result<Vec<Line>, ApiError> {
-    let old = object::items(subscription).to_vec();
-    let mut items = old.clone();
-    for (index, change) in params.list("items").iter().enumerate() {
-        change_item(account, subscription, &mut items, change, index)?;
-    }
-    if items.is_empty() {
-        return Err(ApiError::invalid(
-            "A subscription must have at least one active plan. To cancel the subscription, delete it.",
-        ));
-    }
-    let trialing = subscription.text("status") == "trialing";
-    let anchor_now = params.get("billing_cycle_anchor").is_some_and(|anchor| anchor.text("type") == "now");
-    let resets = anchor_now || cadence(&old) != cadence(&items);
-    object::set_items(subscription, &items);
-    if resets && !trialing {
-        subscription.set("billing_cycle_anchor", account.now());
-        restart_periods(account, subscription);
-    }
-    let none = params.text("proration_behavior") == "none";
-    if trialing || (none && !resets) || params.get("trial_end").is_some() {
-        return Ok(Vec::new());
-    }
-    let at = params.maybe_int("proration_date").unwrap_or(account.now());
-    let mut lines = prorate::lines(account, &old, object::items(subscription), at);
-    if none {
-        lines.retain(|line| !line.proration);
-    }
-    Ok(lines)
-}
-
-fn cadence(items: &[Value]) -> Option<(String, i64)> {
-    items.first()?.get("price").map(prices::cadence)
-}
-
-fn change_item(
-    account: &mut Account,
-    subscription: &Value,
-    items: &mut Vec<Value>,
-    change: &Value,
-    index: usize,
-) -> Result<(), ApiError> {
-    let Some(id) = change.maybe("id") else {
-        return add_item(account, subscription, items, change, index);
-    };
-    let at = items
-        .iter()
-        .position(|item| item.text("id") == id)
-        .ok_or_else(|| ApiError::no_such("subscription_item", id, &format!("items[{index}][id]")))?;
-    if change.flag("deleted") {
-        items.remove(at);
-        return Ok(());
-    }
-    let price = match (change.get("price"), change.get("plan"), change.get("price_data")) {
-        (None, None, None) => None,
-        _ => Some(item_price(account, change, index)?),
-    };
-    let Some(item) = items.get_mut(at) else {
-        return Ok(());
-    };
-    if let Some(price) = price {
-        item.set("plan", prices::plan(&price));
-        item.set("price", price);
-    }
-    routes::apply(item, change, &["quantity"]);
-    routes::apply_metadata(item, change);
-    Ok(())
-}
-
-fn add_item(
-    account: &mut Account,
-    subscription: &Value,
-    items: &mut Vec<Value>,
-    change: &Value,
-    index: usize,
-) -> Result<(), ApiError> {
-    let price = item_price(account, change, index)?;
-    if items.iter().any(|item| object::price_id(item) == price.text("id")) {
-        return Err(ApiError::invalid(format!(
-            "Cannot add multiple subscription items with the same plan: {}",
-            price.text("id")
-        )));
-    }
-    let anchor = subscription.int("billing_cycle_anchor");
-    let trial = subscription.maybe_int("trial_end");
-    let period = object::period(&price, anchor, trial, account.now());
-    let item = object::item(
-        account,
-        subscription.text("id"),
-        &price,
-        change.maybe_int("quantity").unwrap_or(1),
-        &change.get("metadata").cloned().unwrap_or_else(|| json!({})),
-        period,
-    );
-    items.push(item);
-    Ok(())
-}
-
-/// Saves the change; bills at once or keeps the lines for the next invoice.
-fn bill(
-    account: &mut Account,
-    mut subscription: Value,
-    mut lines: Vec<Line>,
-    now: bool,
-    params: &Value,
-) -> Result<Value, ApiError> {
-    let id = subscription.text("id").to_owned();
-    let mut waiting = pending(account, &id);
-    if !now {
-        account.update(&subscription, "customer.subscription.updated");
-        if !lines.is_empty() {
-            waiting.append(&mut lines);
-            account.note(PENDING, &id, json!(waiting));
-        }
-        return Ok(subscription);
-    }
-    waiting.append(&mut lines);
-    if params.get("trial_end").is_some() {
-        let items = object::items(&subscription).to_vec();
-        waiting.extend(items.iter().map(|item| object::line(account, item, false)));
-    }
-    if waiting.is_empty() {
-        account.update(&subscription, "customer.subscription.updated");
-        return Ok(subscription);
-    }
-    let draft = invoices::Draft {
-        id: ids::new("in_"),
-        customer: subscription.text("customer").to_owned(),
-        subscription: Some(subscription.clone()),
-        reason: "subscription_update",
-        currency: subscription.text("currency").to_owned(),
-        lines: waiting,
-        discounts: subscription.list("discounts").to_vec(),
-        period: (object::period_start(&subscription), account.now()),
-    };
-    subscription.set("latest_invoice", draft.id.clone());
-    account.update(&subscription, "customer.subscription.updated");
-    account.remove(PENDING, &id);
-    let invoice = invoices::create(account, &draft);
-    let invoice = invoices::finalize(account, invoice);
-    if subscription.text("collection_method") == "charge_automatically"
-        && let Err(error) = invoices::pay(account, invoice, None, false)
-        && refuses(params)
-    {
-        return Err(error);
-    }
-    account.path("subscription", &id)
-}
-
-/// Whether a failed payment undoes the change.
-fn refuses(params: &Value) -> bool {
-    ["error_if_incomplete", "pending_if_incomplete"].contains(&params.text("payment_behavior"))
-}
-
-fn pending(account: &Account, id: &str) -> Vec<Line> {
-    account.get(PENDING, id).and_then(|lines| serde_json::from_value(lines.clone()).ok()).unwrap_or_default()
-}
-
-/// What an item costs from one moment to a later anchor, as a part of its full period.
-pub(super) fn share_until(item: &Value, from: i64, anchor: i64) -> i64 {
-    let price = item.get("price").cloned().unwrap_or_default();
-    let (interval, count) = prices::cadence(&price);
-    let start = crate::calendar::step(anchor, &interval, -count);
-    prorate::part(object::amount(item), anchor - from, anchor - start)
 }
 
 /// Makes a payment method pay for a subscription.

@@ -1,0 +1,91 @@
+//! The end of a period: the next one begins and is billed. The end of a trial is the same, unless
+//! nothing is there to pay with.
+//!
+//! `plan` decides, `run` carries out; previews use the plan alone, so that they cannot differ.
+
+use serde_json::Value;
+
+use super::{bill, cancel, object, pause};
+use crate::ids;
+use crate::json::Json;
+use crate::stripe::account::Account;
+use crate::stripe::invoices::{self, Draft};
+use crate::stripe::{customers, discounts};
+
+/// A period's beginning: the subscription as it will be, and what will be billed.
+pub(crate) struct Renewal {
+    /// The subscription in its next period.
+    pub subscription: Value,
+    /// The invoice that begins it.
+    pub draft: Draft,
+}
+
+/// What the end of the running period brings, at the account's present moment.
+pub(crate) fn plan(account: &mut Account, before: &Value) -> Renewal {
+    let now = account.now();
+    let mut subscription = before.clone();
+    if subscription.text("status") == "trialing" {
+        subscription.set("status", "active");
+    }
+    let id = subscription.text("id").to_owned();
+    let kept = discounts::running(account, subscription.list("discounts"), now);
+    subscription.set("discounts", kept.clone());
+    let mut lines = bill::waiting(account, &id);
+    let anchor = subscription.int("billing_cycle_anchor");
+    let mut items = object::items(&subscription).to_vec();
+    for item in items.iter_mut().filter(|item| item.int("current_period_end") <= now) {
+        let price = item.get("price").cloned().unwrap_or_default();
+        let (start, end) = object::period(&price, anchor, None, now);
+        item.set("current_period_start", start);
+        item.set("current_period_end", end);
+        lines.push(object::line(account, item, false));
+    }
+    object::set_items(&mut subscription, &items);
+    let draft = Draft {
+        id: ids::new("in_"),
+        customer: subscription.text("customer").to_owned(),
+        subscription: Some(subscription.clone()),
+        reason: "subscription_cycle",
+        currency: subscription.text("currency").to_owned(),
+        lines,
+        discounts: kept,
+        period: (object::period_start(before), now),
+    };
+    subscription.set("latest_invoice", draft.id.clone());
+    Renewal { subscription, draft }
+}
+
+/// Begins the next period.
+pub(super) fn run(account: &mut Account, before: Value) {
+    if before.text("status") == "trialing" && !can_pay(account, &before) {
+        let behaviour = before.get("trial_settings").and_then(|settings| settings.get("end_behavior"));
+        match behaviour.map_or("", |it| it.text("missing_payment_method")) {
+            "cancel" => {
+                cancel::cancel_now(account, before, None);
+                return;
+            }
+            "pause" => return pause::pause(account, before),
+            _ => {}
+        }
+    }
+    let renewal = plan(account, &before);
+    let id = before.text("id");
+    for gone in before.list("discounts").iter().filter(|it| !renewal.draft.discounts.contains(it)) {
+        discounts::end(account, gone.as_str().unwrap_or_default());
+    }
+    account.remove(bill::WAITING, id);
+    let invoice = invoices::create(account, &renewal.draft);
+    account.update(&renewal.subscription, "customer.subscription.updated");
+    // Stripe leaves the invoices of unpaid subscriptions as drafts: nobody expects them to be paid.
+    if renewal.subscription.text("status") == "unpaid" {
+        invoices::keep_as_draft(account, invoice);
+    } else {
+        let _ = invoices::collect(account, invoice);
+    }
+}
+
+fn can_pay(account: &Account, subscription: &Value) -> bool {
+    subscription.text("collection_method") == "send_invoice"
+        || subscription.maybe("default_payment_method").is_some()
+        || customers::default_payment_method(account, subscription.text("customer")).is_some()
+}
