@@ -39,23 +39,19 @@ pub async fn start(places: Places, catalog: &Catalog, variables: &mut Variables)
         users: SeedUser::defaults(),
     })
     .await?;
-    for (name, value) in [
-        ("STRIPE_API_BASE", sandbox.stripe_url()),
-        ("STRIPE_SECRET_KEY", sandbox.secret_key()),
-        ("STRIPE_WEBHOOK_SECRET", sandbox.webhook_secret()),
-        ("OIDC_ISSUER", sandbox.issuer()),
-        ("OIDC_CLIENT_ID", sandbox.client_id()),
-        ("OIDC_CLIENT_SECRET", sandbox.client_secret()),
-        ("PUBLIC_URL", &places.public_url),
-    ] {
+    point_at(sandbox.stripe_url(), sandbox.issuer(), &places.public_url, catalog, variables);
+    Ok(sandbox)
+}
+
+/// Sets every variable that `serve` asks for to a sandbox that is running at these addresses.
+pub fn point_at(stripe: &str, issuer: &str, public_url: &str, catalog: &Catalog, variables: &mut Variables) {
+    for (name, value) in Sandbox::variables(stripe, issuer) {
         variables.set(name, value);
     }
-    for plan in &catalog.plans {
-        for price in &plan.prices {
-            variables.set(price.stripe_price.clone(), price_id(plan, price));
-        }
+    variables.set("PUBLIC_URL", public_url);
+    for (plan, price) in catalog.price_variables() {
+        variables.set(price.stripe_price.clone(), price_id(plan, price));
     }
-    Ok(sandbox)
 }
 
 fn price_id(plan: &Plan, price: &Price) -> String {
@@ -75,4 +71,14 @@ fn seed(catalog: &Catalog, plan: &Plan, price: &Price) -> SeedPrice {
         },
         lookup_key: Some(format!("{}_{}", plan.id, price.period.as_str())),
     }
+}
+
+/// How many seconds the clock of a running sandbox is ahead of this machine's.
+pub async fn clock_ahead(stripe: &str) -> Result<i64, openidconnect::reqwest::Error> {
+    #[derive(serde::Deserialize)]
+    struct Told {
+        now: i64,
+    }
+    let told: Told = openidconnect::reqwest::get(format!("{stripe}/sandbox/clock")).await?.json().await?;
+    Ok(told.now - jiff::Timestamp::now().as_second())
 }

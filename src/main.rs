@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 #[cfg(feature = "sandbox")]
 mod dev;
+mod operator;
 
 /// Self-hosted subscription billing and entitlements in one binary.
 #[derive(Parser)]
@@ -49,6 +50,8 @@ enum Command {
     /// Work with catalogue files
     #[command(subcommand)]
     Catalog(CatalogCommand),
+    #[command(flatten)]
+    Operator(operator::OperatorCommand),
 }
 
 #[derive(clap::Args, Default)]
@@ -99,6 +102,15 @@ async fn run(command: Command) -> anyhow::Result<()> {
             println!("{file}: {} plans, no mistakes", catalog.plans.len());
             Ok(())
         }
+        Command::Operator(command) => {
+            let mut variables = Variables::from_process();
+            start_logging(&variables);
+            let clock = connect(&mut variables).await?;
+            let app = App::open(configuration(&variables)?, clock).await?;
+            let done = operator::run(&app, command).await;
+            app.store.close().await;
+            done
+        }
     }
 }
 
@@ -117,8 +129,7 @@ impl Options {
 
 /// Serves until the process is told to stop. `banner` is what is printed once everything is up.
 async fn serve(variables: &Variables, clock: Clock, banner: impl FnOnce(&Config) -> String) -> anyhow::Result<()> {
-    let config =
-        Config::read(variables).map_err(|mistakes| anyhow!("the configuration is not complete:\n{mistakes}"))?;
+    let config = configuration(variables)?;
     let data = data_folder(variables);
     std::fs::create_dir_all(&data).with_context(|| format!("the data folder {} cannot be made", data.display()))?;
     let listener = TcpListener::bind(config.addr).await.with_context(|| {
@@ -128,6 +139,31 @@ async fn serve(variables: &Variables, clock: Clock, banner: impl FnOnce(&Config)
     println!("{}", banner(&config));
     billhook::server::run(app, listener, told_to_stop()).await;
     Ok(())
+}
+
+fn configuration(variables: &Variables) -> anyhow::Result<Config> {
+    Config::read(variables).map_err(|mistakes| anyhow!("the configuration is not complete:\n{mistakes}"))
+}
+
+/// Without a key of one's own, what runs here is `billhook dev`: its sandbox is asked, and its clock counts.
+#[cfg(feature = "sandbox")]
+async fn connect(variables: &mut Variables) -> anyhow::Result<Clock> {
+    if variables.get("STRIPE_SECRET_KEY").is_some() {
+        return Ok(Clock::system());
+    }
+    let at = |name| format!("http://{}", variables.or_default(name));
+    let (stripe, issuer, public_url) = (at("SANDBOX_STRIPE_ADDR"), at("SANDBOX_OIDC_ADDR"), at("BILLHOOK_ADDR"));
+    let ahead = dev::clock_ahead(&stripe)
+        .await
+        .with_context(|| format!("no sandbox answers at {stripe}: start `billhook dev`, or set STRIPE_SECRET_KEY"))?;
+    let catalog = billhook::server::config::read_catalog(variables)?;
+    dev::point_at(&stripe, &issuer, &public_url, &catalog, variables);
+    Ok(Clock::from_fn(move || Clock::wall().0 + ahead))
+}
+
+#[cfg(not(feature = "sandbox"))]
+async fn connect(_: &mut Variables) -> anyhow::Result<Clock> {
+    Ok(Clock::system())
 }
 
 #[cfg(feature = "sandbox")]

@@ -81,6 +81,18 @@ impl Sandbox {
         Ok(Self { stripe, provider, servers, delivery })
     }
 
+    /// The variables of an application that uses a sandbox whose servers are at these addresses.
+    pub fn variables(stripe_url: &str, issuer: &str) -> [(&'static str, String); 6] {
+        [
+            ("STRIPE_API_BASE", stripe_url.to_owned()),
+            ("STRIPE_SECRET_KEY", stripe::SECRET_KEY.to_owned()),
+            ("STRIPE_WEBHOOK_SECRET", stripe::WEBHOOK_SECRET.to_owned()),
+            ("OIDC_ISSUER", issuer.to_owned()),
+            ("OIDC_CLIENT_ID", oidc::CLIENT_ID.to_owned()),
+            ("OIDC_CLIENT_SECRET", oidc::CLIENT_SECRET.to_owned()),
+        ]
+    }
+
     /// Base URL of the local Stripe, for example `http://127.0.0.1:12111`.
     pub fn stripe_url(&self) -> &str {
         self.stripe.base_url()

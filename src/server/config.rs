@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use domain::catalog::{Catalog, Trial};
 use domain::plan::{Period, PlanId};
@@ -75,6 +76,12 @@ pub const VARIABLES: &[Variable] = &[
         Some("false"),
         ReadBy::Both,
         "Whether an open dispute of a payment takes the plan away at once; one that is lost always does",
+    ),
+    variable(
+        "RECONCILE_MINUTES",
+        Some("60"),
+        ReadBy::Both,
+        "How often everything is compared with Stripe and put right, in minutes; 0 for never",
     ),
     variable("STRIPE_…_PRICE_ID", None, ReadBy::Serve, "One for each price, as named in the catalogue: price_…"),
     variable("STRIPE_API_BASE", Some("https://api.stripe.com"), ReadBy::Serve, "Where Stripe is"),
@@ -153,6 +160,8 @@ pub struct Config {
     pub stripe: StripeConfig,
     /// The OpenID provider.
     pub oidc: OidcConfig,
+    /// How often everything is compared with Stripe; `None` for never.
+    pub reconcile_every: Option<Duration>,
 }
 
 /// How to reach Stripe.
@@ -209,6 +218,7 @@ impl Config {
             database_url: database_url(variables),
             prices: catalog.as_ref().map(|catalog| reader.prices(catalog)).unwrap_or_default(),
             stripe: reader.stripe(),
+            reconcile_every: reader.minutes("RECONCILE_MINUTES"),
             oidc: OidcConfig {
                 issuer: reader.required("OIDC_ISSUER").to_owned(),
                 client_id: reader.required("OIDC_CLIENT_ID").to_owned(),
@@ -313,6 +323,15 @@ impl<'a> Reader<'a> {
                 false
             }
         }
+    }
+
+    fn minutes(&mut self, name: &'static str) -> Option<Duration> {
+        let text = self.variables.or_default(name);
+        let minutes: u32 = text.parse().unwrap_or_else(|_| {
+            self.mistakes.push(format!("{name} is `{text}`: write a number of minutes, 0 for never"));
+            0
+        });
+        (minutes > 0).then(|| Duration::from_mins(minutes.into()))
     }
 
     fn prices(&mut self, catalog: &Catalog) -> PriceIds {

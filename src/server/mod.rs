@@ -24,6 +24,7 @@ pub mod live;
 pub mod organizations;
 pub mod overview;
 pub mod pages;
+pub mod reconcile;
 pub mod router;
 pub mod routes;
 pub mod store;
@@ -127,6 +128,8 @@ impl App {
 /// finishes, and everything accepted is on the disk when this returns.
 pub async fn run(app: App, listener: tokio::net::TcpListener, stop: impl Future<Output = ()>) {
     let worker = tokio::spawn(inbox::work(app.clone(), app.stopping.subscribe()));
+    let every = app.config.reconcile_every;
+    let comparing = every.map(|every| tokio::spawn(reconcile::on_schedule(app.clone(), every)));
     let cleaner = tokio::spawn(forget_expired_sessions(app.store.clone()));
     let told = async {
         stop.await;
@@ -134,6 +137,9 @@ pub async fn run(app: App, listener: tokio::net::TcpListener, stop: impl Future<
     };
     listen::serve(listener, router::router(app.clone()), told).await;
     cleaner.abort();
+    if let Some(comparing) = comparing {
+        comparing.abort();
+    }
     if let Err(error) = worker.await {
         tracing::error!(%error, "the inbox's worker ended badly");
     }

@@ -2,6 +2,7 @@
 //! Stripe to do it and ends in the one sync, so that it is seen at once.
 
 use domain::change::{self, Terms, Timing};
+use domain::organization::OrganizationId;
 use domain::subscription::Subscription;
 use domain::time::Timestamp;
 
@@ -68,6 +69,19 @@ impl App {
         let subscription = self.running_to_manage(account).await?;
         self.stripe.end_now(&subscription.id).await?;
         self.acted(account, &subscription, Action::EndedNow).await
+    }
+
+    /// Ends an organization's subscription at once, for an operator. Answers with its id.
+    pub async fn end_now(&self, organization: &OrganizationId) -> Result<String, Error> {
+        let subscriptions = self.store.subscriptions(organization).await?;
+        let running = subscriptions.into_iter().find(|subscription| !subscription.status.is_terminal());
+        let subscription = running.ok_or_else(|| {
+            Error::refused(Code::Conflict, format!("{organization} has no subscription that is running."))
+        })?;
+        self.stripe.end_now(&subscription.id).await?;
+        self.store.record(organization, Actor::Operator, Action::EndedNow, self.clock.now()).await?;
+        self.sync_subscription(&subscription.id, Cause::actor(Actor::Operator)).await?;
+        Ok(subscription.id)
     }
 
     /// What a change would do, and what it would cost at this moment.

@@ -1,5 +1,7 @@
 //! How far the reconciliation has come, and the organizations that it goes through.
 
+use std::time::Duration;
+
 use domain::organization::OrganizationId;
 use domain::time::Timestamp;
 
@@ -12,6 +14,8 @@ pub enum Task {
     Organizations,
     /// Through Stripe's list of events, by time.
     Events,
+    /// All of it, on a schedule.
+    Schedule,
 }
 
 impl Task {
@@ -19,6 +23,7 @@ impl Task {
         match self {
             Self::Organizations => "organizations",
             Self::Events => "events",
+            Self::Schedule => "schedule",
         }
     }
 }
@@ -48,6 +53,27 @@ impl Store {
                 .execute(connection)
                 .await?;
                 Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Takes the next comparison of the schedule: `true` for one node, once in `every`.
+    pub async fn claim_reconciliation(&self, every: Duration, wall: Timestamp) -> Result<bool, Error> {
+        let every = i64::try_from(every.as_secs()).unwrap_or(i64::MAX);
+        self.write(move |connection| {
+            Box::pin(async move {
+                let claimed = sqlx::query(
+                    "INSERT INTO reconciliations (task, position, updated_at) VALUES ($1, '', $2)
+                     ON CONFLICT (task) DO UPDATE SET updated_at = excluded.updated_at
+                     WHERE reconciliations.updated_at <= $3",
+                )
+                .bind(Task::Schedule.as_str())
+                .bind(wall.0)
+                .bind(wall.0.saturating_sub(every))
+                .execute(connection)
+                .await?;
+                Ok(claimed.rows_affected() > 0)
             })
         })
         .await

@@ -1,0 +1,369 @@
+//! The comparison with Stripe: what was missed, what differs, and putting it right.
+//!
+//! It first looks through Stripe's list of events for those that never arrived, then asks for the subscriptions of
+//! every customer and compares them with what is stored. It only reports unless it is told to repair; a repair ends in
+//! the one sync like everything else.
+
+use std::fmt;
+use std::time::Duration;
+
+use domain::organization::OrganizationId;
+use domain::plan::PlanId;
+use domain::subscription::{Status, Subscription};
+use domain::time::{Seconds, Timestamp};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::App;
+use super::clock::Clock;
+use super::error::Error;
+use super::store::{Actor, Arrival, Cause, Reading, Synced, Task, Told};
+use super::stripe::{Event, Fetched};
+
+/// Stripe keeps its events for 30 days.
+const EVENTS_KEPT: Seconds = Seconds(30 * 86_400);
+/// Each look through the events begins so long before the last one: an event may have been on its way.
+const OVERLAP: Seconds = Seconds(3600);
+/// How many organizations are read from the database at a time.
+const BATCH: u32 = 100;
+
+/// What to compare, and how.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Only this organization, and no events.
+    pub organization: Option<OrganizationId>,
+    /// Whether to put right what is found.
+    pub repair: bool,
+    /// How many calls to Stripe are made in a second at most.
+    pub calls_per_second: u32,
+}
+
+/// Something that is not as Stripe has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// Whose.
+    pub organization: Option<OrganizationId>,
+    /// What.
+    pub what: Difference,
+    /// Whether it has been put right.
+    pub repaired: bool,
+}
+
+/// What differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// An event never arrived.
+    MissedEvent(String),
+    /// Stripe has a subscription that we do not.
+    Missing(String),
+    /// A subscription is stored otherwise than it is.
+    Differs {
+        /// Which.
+        subscription: String,
+        /// In what: each as `field: ours, Stripe's`.
+        fields: Vec<String>,
+    },
+    /// We have a subscription that Stripe does not.
+    Unknown(String),
+    /// The tier does not follow from what is stored.
+    Tier {
+        /// What is stored.
+        stored: PlanId,
+        /// What follows.
+        right: PlanId,
+    },
+    /// Several subscriptions are running and charged: a person must decide which is to stay.
+    Several(Vec<String>),
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(organization) = &self.organization {
+            write!(f, "{organization}: ")?;
+        }
+        match &self.what {
+            Difference::MissedEvent(event) => write!(f, "event {event} never arrived")?,
+            Difference::Missing(subscription) => write!(f, "{subscription} is not stored")?,
+            Difference::Differs { subscription, fields } => write!(f, "{subscription} differs: {}", fields.join("; "))?,
+            Difference::Unknown(subscription) => write!(f, "{subscription} is stored, and Stripe does not have it")?,
+            Difference::Tier { stored, right } => write!(f, "on {stored}, should be on {right}")?,
+            Difference::Several(subscriptions) => write!(
+                f,
+                "{} subscriptions are running and all are charged: cancel all but one ({})",
+                subscriptions.len(),
+                subscriptions.join(", ")
+            )?,
+        }
+        if self.repaired { f.write_str(" (put right)") } else { Ok(()) }
+    }
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// How many organizations were compared.
+    pub organizations: u32,
+    /// How many events were looked at.
+    pub events: u32,
+    /// How many differences there were.
+    pub drifts: u32,
+    /// How many of them were put right.
+    pub repaired: u32,
+    /// How many organizations could not be compared because Stripe refused or gave no answer.
+    pub failed: u32,
+}
+
+impl App {
+    /// Compares, and tells of each difference as it is found. One that was stopped in the middle of a repair goes on
+    /// where it was.
+    pub async fn reconcile(&self, scope: &Scope, mut tell: impl FnMut(&Drift) + Send) -> Result<Report, Error> {
+        let mut run = Run { app: self, scope, pace: pace(scope.calls_per_second), report: Report::default() };
+        if let Some(organization) = &scope.organization {
+            let known = self.store.organization(organization).await?;
+            match known.map(|known| known.customer) {
+                None => {
+                    let message = format!("There is no organization {organization}.");
+                    return Err(Error::refused(crate::error::Code::NotFound, message));
+                }
+                Some(Some(customer)) => run.organization(organization, &customer, &mut tell).await?,
+                Some(None) => {}
+            }
+            return Ok(run.report);
+        }
+        run.events(&mut tell).await?;
+        run.organizations(&mut tell).await?;
+        Ok(run.report)
+    }
+}
+
+/// A comparison under way.
+struct Run<'a> {
+    app: &'a App,
+    scope: &'a Scope,
+    pace: Interval,
+    report: Report,
+}
+
+impl Run<'_> {
+    /// Looks for events that never arrived. They go into the inbox, where the worker finds them.
+    async fn events(&mut self, tell: &mut (impl FnMut(&Drift) + Send)) -> Result<(), Error> {
+        let store = &self.app.store;
+        let began = self.app.clock.now();
+        let last = store.position(Task::Events).await?.and_then(|position| position.parse().ok());
+        let since = last.map_or(began + Seconds(-EVENTS_KEPT.0), |last| Timestamp(last) + Seconds(-OVERLAP.0));
+        let mut before: Option<String> = None;
+        loop {
+            self.pace.tick().await;
+            let (events, more) = self.app.stripe.events_since(since, before.as_deref()).await?;
+            before = events.last().map(|event| event.id.clone());
+            for listed in events {
+                self.report.events += 1;
+                if store.has_event(&listed.id).await? {
+                    continue;
+                }
+                if self.scope.repair {
+                    self.take_in(listed.body).await?;
+                }
+                self.found(None, Difference::MissedEvent(listed.id), self.scope.repair, tell);
+            }
+            if !more || before.is_none() {
+                break;
+            }
+        }
+        if self.scope.repair {
+            store.set_position(Task::Events, &began.0.to_string(), Clock::wall()).await?;
+            self.app.inbox.ring();
+        }
+        Ok(())
+    }
+
+    async fn take_in(&self, body: String) -> Result<(), Error> {
+        let Ok(event) = Event::read(&body) else { return Ok(()) };
+        let arrival =
+            Arrival { id: event.id, kind: event.kind, created: event.created, livemode: event.livemode, payload: body };
+        self.app.store.receive_event(arrival, Clock::wall()).await?;
+        Ok(())
+    }
+
+    async fn organizations(&mut self, tell: &mut (impl FnMut(&Drift) + Send)) -> Result<(), Error> {
+        let store = &self.app.store;
+        let left = if self.scope.repair { store.position(Task::Organizations).await? } else { None };
+        let mut after = left.unwrap_or_default();
+        loop {
+            let batch = store.billed_after(&after, BATCH).await?;
+            let Some((last, _)) = batch.last().cloned() else { break };
+            for (organization, customer) in batch {
+                match self.organization(&organization, &customer, tell).await {
+                    // One that cannot be asked about does not hold up the others.
+                    Err(Error::Stripe(error)) => {
+                        tracing::warn!(%organization, %error, "an organization could not be compared");
+                        self.report.failed += 1;
+                    }
+                    compared => compared?,
+                }
+            }
+            after = last.0;
+            if self.scope.repair {
+                store.set_position(Task::Organizations, &after, Clock::wall()).await?;
+            }
+        }
+        if self.scope.repair {
+            store.set_position(Task::Organizations, "", Clock::wall()).await?;
+        }
+        Ok(())
+    }
+
+    async fn organization(
+        &mut self,
+        organization: &OrganizationId,
+        customer: &str,
+        tell: &mut (impl FnMut(&Drift) + Send),
+    ) -> Result<(), Error> {
+        self.report.organizations += 1;
+        self.pace.tick().await;
+        let (asked_at, read_at_ms) = (self.app.clock.now(), jiff::Timestamp::now().as_millisecond());
+        let stored = self.app.store.subscriptions(organization).await?;
+        let at_stripe = self.app.stripe.subscriptions_of(customer).await?;
+        for known in &stored {
+            let gone = !at_stripe.iter().any(|fetched| fetched.subscription.id == known.id);
+            if gone && known.customer == customer && !known.status.is_terminal() {
+                let ended = Fetched { subscription: ended(known, asked_at), invoice: None, payment_method: None };
+                let repaired = self.repair(ended, asked_at, read_at_ms).await?;
+                self.found(Some(organization), Difference::Unknown(known.id.clone()), repaired, tell);
+            }
+        }
+        let running: Vec<_> = at_stripe
+            .iter()
+            .filter(|fetched| !fetched.subscription.status.is_terminal())
+            .map(|fetched| fetched.subscription.id.clone())
+            .collect();
+        for fetched in at_stripe {
+            let known = stored.iter().find(|known| known.id == fetched.subscription.id);
+            if let Some(what) = difference(known, &fetched.subscription) {
+                let repaired = self.repair(fetched, asked_at, read_at_ms).await?;
+                self.found(Some(organization), what, repaired, tell);
+            }
+        }
+        if running.len() > 1 {
+            self.found(Some(organization), Difference::Several(running), false, tell);
+        }
+        self.tier(organization, tell).await?;
+        if self.scope.repair {
+            self.pace.tick().await;
+            let invoices = self.app.stripe.invoices_of(customer).await?;
+            self.app.store.keep_invoices(organization, invoices).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the stored tier follows from what is stored.
+    async fn tier(
+        &mut self,
+        organization: &OrganizationId,
+        tell: &mut (impl FnMut(&Drift) + Send),
+    ) -> Result<(), Error> {
+        let now = self.app.clock.now();
+        let Some(stored) = self.app.store.organization(organization).await? else { return Ok(()) };
+        let subscriptions = self.app.store.subscriptions(organization).await?;
+        let right = (self.app.access_rule(now))(&subscriptions).tier;
+        if right == stored.tier {
+            return Ok(());
+        }
+        if self.scope.repair {
+            let rule = self.app.access_rule(now);
+            if self.app.store.review(organization, Actor::Reconciliation, now, rule).await? {
+                self.app.live.changed(organization);
+            }
+        }
+        let what = Difference::Tier { stored: stored.tier, right };
+        self.found(Some(organization), what, self.scope.repair, tell);
+        Ok(())
+    }
+
+    async fn repair(&self, fetched: Fetched, asked_at: Timestamp, read_at_ms: i64) -> Result<bool, Error> {
+        if !self.scope.repair {
+            return Ok(false);
+        }
+        let subscription = fetched.subscription.id.clone();
+        let reading = Reading {
+            subscription: fetched.subscription,
+            invoice: fetched.invoice,
+            payment_method: fetched.payment_method,
+            asked_at,
+            read_at_ms,
+        };
+        let told = Told::Answer(Box::new(reading));
+        let synced = self.app.sync_told(told, &subscription, Cause::actor(Actor::Reconciliation)).await?;
+        Ok(matches!(synced, Synced::Applied { .. }))
+    }
+
+    fn found(
+        &mut self,
+        organization: Option<&OrganizationId>,
+        what: Difference,
+        repaired: bool,
+        tell: &mut (impl FnMut(&Drift) + Send),
+    ) {
+        self.report.drifts += 1;
+        self.report.repaired += u32::from(repaired);
+        tell(&Drift { organization: organization.cloned(), what, repaired });
+    }
+}
+
+fn pace(calls_per_second: u32) -> Interval {
+    let mut pace = interval(Duration::from_secs(1) / calls_per_second.max(1));
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pace
+}
+
+/// A subscription that Stripe does not have any more has ended, at the latest now.
+fn ended(known: &Subscription, now: Timestamp) -> Subscription {
+    Subscription {
+        status: Status::Canceled,
+        ended_at: Some(now),
+        period_end: known.period_end.min(now),
+        ..known.clone()
+    }
+}
+
+fn difference(known: Option<&Subscription>, at_stripe: &Subscription) -> Option<Difference> {
+    let id = at_stripe.id.clone();
+    let Some(known) = known else { return Some(Difference::Missing(id)) };
+    // What has ended is final; how it is described does not matter any more.
+    if known.status.is_terminal() && at_stripe.status.is_terminal() {
+        return None;
+    }
+    let ours = Subscription { next: known.next.clone(), ..known.facts() };
+    let theirs = Subscription { next: at_stripe.next.clone(), ..at_stripe.facts() };
+    if ours == theirs {
+        return None;
+    }
+    let show = |subscription: &Subscription| serde_json::to_value(subscription).unwrap_or_default();
+    let (ours, theirs) = (show(&ours), show(&theirs));
+    let fields = theirs.as_object().into_iter().flatten().filter(|(field, value)| ours.get(field) != Some(value));
+    let fields = fields
+        .map(|(field, value)| format!("{field}: {}, at Stripe {value}", ours.get(field).unwrap_or_default()))
+        .collect();
+    Some(Difference::Differs { subscription: id, fields })
+}
+
+/// Repairs on a schedule, until the process stops. Of several nodes one does it each time.
+pub async fn on_schedule(app: App, every: Duration) {
+    let scope = Scope { organization: None, repair: true, calls_per_second: 5 };
+    let mut looks = interval(every / 10);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        match app.store.claim_reconciliation(every, Clock::wall()).await {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(error) => {
+                tracing::warn!(%error, "the comparison with Stripe could not be begun; trying again");
+                continue;
+            }
+        }
+        match app.reconcile(&scope, |drift| tracing::warn!(%drift, "drift from Stripe")).await {
+            Ok(report) => tracing::info!(?report, "compared with Stripe"),
+            Err(error) => tracing::warn!(%error, "the comparison with Stripe was not finished; it goes on next time"),
+        }
+    }
+}
