@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::account::Account;
 use super::error::ApiError;
-use super::{checkout, customers, invoices, subscriptions};
+use super::{checkout, customers, invoices, schedules, subscriptions};
 use crate::json::Json;
 
 /// Expands every path in `paths` inside an answer.
@@ -90,7 +90,8 @@ fn include(account: &Account, value: &mut Value, field: &str) {
 fn kinds(field: &str) -> &'static [&'static str] {
     match field {
         "customer" => &["customer", customers::DELETED],
-        "subscription" => &["subscription"],
+        "subscription" | "released_subscription" => &["subscription"],
+        "schedule" => &[schedules::KIND],
         "latest_invoice" | "invoice" => &["invoice"],
         "default_payment_method" | "payment_method" => &["payment_method"],
         "price" | "default_price" => &["price"],

@@ -30,6 +30,7 @@ mod products;
 mod profile;
 mod promotion_codes;
 mod routes;
+mod schedules;
 mod seed;
 mod settings;
 pub(crate) mod signature;
@@ -62,7 +63,7 @@ pub(crate) const WEBHOOK_SECRET: &str = "whsec_billhook_sandbox";
 const APPLICATION: &str = "we_application";
 
 /// The endpoints of all resources.
-fn resources() -> [&'static [Route]; 16] {
+fn resources() -> [&'static [Route]; 17] {
     [
         profile::ROUTES,
         products::ROUTES,
@@ -75,6 +76,7 @@ fn resources() -> [&'static [Route]; 16] {
         checkout::ROUTES,
         subscriptions::ROUTES,
         subscriptions::ITEM_ROUTES,
+        schedules::ROUTES,
         invoices::ROUTES,
         portal::ROUTES,
         portal::CONFIGURATION_ROUTES,

@@ -13,6 +13,7 @@ mod portal;
 mod previews;
 mod receiver;
 mod renewals;
+mod schedules;
 mod subscriptions;
 mod webhooks;
 

@@ -19,7 +19,7 @@ use crate::page::{message, see_other};
 use crate::stripe::account::{Account, Origin};
 use crate::stripe::error::ApiError;
 use crate::stripe::payment_methods::{self, Entry};
-use crate::stripe::{Stripe, checkout, customers, subscriptions, timers};
+use crate::stripe::{Stripe, checkout, customers, schedules, subscriptions, timers};
 
 type Server = State<Arc<Stripe>>;
 type OfSubscription = Path<(String, String)>;
@@ -165,6 +165,11 @@ async fn cancel(State(stripe): Server, Path((id, of)): OfSubscription) -> Respon
         if mode.text("mode") == "immediately" {
             subscriptions::cancel_now(account, subscription, Some("cancellation_requested"));
             return Ok(finish(account, session, "Your plan was canceled."));
+        }
+        // A plan that was scheduled is given up by canceling.
+        if let Some(schedule) = schedules::managing(account, &subscription) {
+            schedules::release(account, schedule);
+            subscription = own(account, session, &of)?;
         }
         let end = subscriptions::period_end(&subscription);
         subscriptions::schedule_at(account, &mut subscription, end);

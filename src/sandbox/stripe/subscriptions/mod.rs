@@ -19,8 +19,8 @@ mod update;
 
 use serde_json::Value;
 
-pub(crate) use cancel::{cancel_all, cancel_now, schedule_at, unschedule};
-pub(crate) use create::{NewItem, NewSubscription, create};
+pub(crate) use cancel::{call as cancel_call, cancel_all, cancel_now, come_to_the_end, schedule_at, unschedule};
+pub(crate) use create::{NewItem, NewSubscription, create, item_price};
 pub(crate) use items::ROUTES as ITEM_ROUTES;
 pub(crate) use lifecycle::{due_at, run_due};
 pub(crate) use object::period_end;
