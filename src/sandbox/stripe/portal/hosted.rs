@@ -19,7 +19,7 @@ use crate::page::{message, see_other};
 use crate::stripe::account::{Account, Origin};
 use crate::stripe::error::ApiError;
 use crate::stripe::payment_methods::{self, Entry};
-use crate::stripe::{Stripe, checkout, customers, schedules, subscriptions, timers};
+use crate::stripe::{Stripe, checkout, customers, schedules, subscriptions, test_clocks, timers};
 
 type Server = State<Arc<Stripe>>;
 type OfSubscription = Path<(String, String)>;
@@ -251,7 +251,8 @@ impl Stripe {
         self.run(Origin::default(), |account| {
             timers::run_due(account);
             let session = account.path(KIND, id)?;
-            work(account, &session)
+            let moment = test_clocks::moment_of(account, session.text("customer"));
+            account.at(moment, |account| work(account, &session))
         })
     }
 
