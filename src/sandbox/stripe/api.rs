@@ -16,7 +16,7 @@ use super::account::{API_VERSION, Origin};
 use super::error::ApiError;
 use super::routes::{self, Call};
 use super::traffic::{self, Fault};
-use super::{SECRET_KEY, Stripe, expand, form, idempotency, timers};
+use super::{SECRET_KEY, Stripe, expand, form, idempotency, test_clocks, timers};
 use crate::ids;
 use crate::json::Json;
 
@@ -174,7 +174,8 @@ impl Stripe {
     fn execute(&self, incoming: &Incoming, key: Option<&str>, fingerprint: &str) -> Result<Answer, ApiError> {
         let (run, call) = incoming.call()?;
         self.run(incoming.origin(), |account| {
-            let mut body = run(account, &call)?;
+            let moment = test_clocks::moment(account, &incoming.path, &call);
+            let mut body = account.at(moment, |account| run(account, &call))?;
             expand::expand(account, &mut body, call.params.list("expand"))?;
             if let Some(key) = key {
                 idempotency::keep(account, key, fingerprint, StatusCode::OK, &body);

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::account::Account;
 use super::error::ApiError;
-use super::routes::{Call, Route, apply, apply_metadata, delete, get, post};
-use super::{list, payment_methods, subscriptions};
+use super::routes::{self, Call, Route, apply, apply_metadata, get, post};
+use super::{list, payment_methods, subscriptions, test_clocks};
 use crate::ids;
 use crate::json::{Json, merge};
 
@@ -33,7 +33,7 @@ pub(crate) const ROUTES: &[Route] = &[
     post("/v1/customers", CREATE, create),
     get("/v1/customers/{id}", "", retrieve),
     post("/v1/customers/{id}", UPDATE, update),
-    delete("/v1/customers/{id}", "", remove),
+    routes::delete("/v1/customers/{id}", "", remove),
 ];
 
 /// A customer object with nothing known about the person.
@@ -101,6 +101,10 @@ pub(crate) fn set_default_payment_method(account: &mut Account, customer: &str, 
 fn create(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     let mut customer = blank(account);
     fill(account, &mut customer, &call.params)?;
+    if let Some(clock) = call.params.maybe("test_clock") {
+        account.find(test_clocks::KIND, clock, "test_clock")?;
+        customer.set("test_clock", clock);
+    }
     account.create(&customer, "customer.created");
     if let Some(method) = call.params.maybe("payment_method") {
         let id = customer.text("id").to_owned();
@@ -163,12 +167,18 @@ fn update(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
 }
 
 fn remove(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
-    let customer = account.path("customer", call.id())?;
-    subscriptions::cancel_all(account, call.id());
+    delete(account, call.id())
+}
+
+/// Ends everything a customer has, then the customer.
+pub(crate) fn delete(account: &mut Account, id: &str) -> Result<Value, ApiError> {
+    let customer = account.path("customer", id)?;
+    subscriptions::cancel_all(account, id);
+    let customer = account.get("customer", id).cloned().unwrap_or(customer);
     account.announce(&customer, "customer.deleted");
-    account.remove("customer", call.id());
-    let stub = json!({ "id": call.id(), "object": "customer", "deleted": true });
-    account.note(DELETED, call.id(), stub.clone());
+    account.remove("customer", id);
+    let stub = json!({ "id": id, "object": "customer", "deleted": true });
+    account.note(DELETED, id, stub.clone());
     Ok(stub)
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Each endpoint has at most one request in flight. Deliveries that are due go out in the order of
 //! their events; one that failed waits for its next attempt and lets the others pass. The queue is
-//! part of the store, so a restart continues where it was.
+//! part of the store, so a restart continues where it was. The mode can hold all of it back, and have
+//! deliveries go out late, twice or shuffled.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::account::{Account, Origin};
-use super::events::{self, DELIVERED, OUTBOX};
+use super::events::{DELIVERED, OUTBOX};
+use super::mode::DeliveryMode;
 use super::{Stripe, signature, timers, webhook_endpoints};
 use crate::calendar;
 use crate::json::Json;
@@ -51,12 +53,14 @@ pub(crate) async fn work(stripe: Arc<Stripe>, client: reqwest::Client) {
             busy.insert(job.endpoint.clone());
             sending.spawn(attempt(Arc::clone(&stripe), client.clone(), job));
         }
+        // What is being sent wakes us when it is done.
+        let wait = if sending.is_empty() { pause(&stripe) } else { TICK };
         tokio::select! {
             alive = changes.changed() => if alive.is_err() { return },
             Some(done) = sending.join_next() => if let Ok(endpoint) = done {
                 busy.remove(&endpoint);
             },
-            () = tokio::time::sleep(pause(&stripe)) => {}
+            () = tokio::time::sleep(wait) => {}
         }
     }
 }
@@ -74,12 +78,23 @@ fn pause(stripe: &Stripe) -> Duration {
 fn due(stripe: &Stripe, busy: &HashSet<String>) -> Vec<Job> {
     let mut taken = busy.clone();
     stripe.store.read(|data| {
-        if events::mode(data) == "hold" {
+        let mode = DeliveryMode::of(data);
+        if mode.holds() {
             return Vec::new();
         }
         let now = data.now();
+        let endpoints = data.count("webhook_endpoint");
+        let mut waiting: Vec<(&str, &Value)> = Vec::new();
+        if mode.reorder {
+            waiting.extend(data.oldest(OUTBOX));
+            waiting.sort_by_key(|(_, delivery)| delivery.get("rank").and_then(Value::as_u64));
+        }
+        let in_order = data.oldest(OUTBOX).filter(|_| !mode.reorder);
         let mut jobs = Vec::new();
-        for (id, delivery) in data.oldest(OUTBOX) {
+        for (id, delivery) in waiting.into_iter().chain(in_order) {
+            if taken.len() >= endpoints {
+                break;
+            }
             let endpoint = delivery.text("endpoint");
             if delivery.int("due") > now || taken.contains(endpoint) {
                 continue;
@@ -159,7 +174,12 @@ fn record(account: &mut Account, id: &str, outcome: &Result<u16, String>) {
     match outcome {
         Ok(_) => {
             accepted(account, delivery.text("event"));
-            settle(account, id, delivery, "delivered");
+            if delivery.int("copies") > 1 {
+                delivery.set("copies", delivery.int("copies") - 1);
+                account.note(OUTBOX, id, delivery);
+            } else {
+                settle(account, id, delivery, "delivered");
+            }
         }
         Err(_) if now - delivery.int("created") >= PATIENCE => {
             settle(account, id, delivery, "failed");
@@ -189,7 +209,7 @@ fn accepted(account: &mut Account, event: &str) {
 
 /// Whether nothing is waiting to be sent. What is held back does not wait.
 pub(crate) fn is_idle(stripe: &Stripe) -> bool {
-    stripe.store.read(|data| events::mode(data) == "hold" || data.count(OUTBOX) == 0)
+    stripe.store.read(|data| DeliveryMode::of(data).holds() || data.count(OUTBOX) == 0)
 }
 
 impl Stripe {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::account::Account;
 use super::error::ApiError;
-use super::{checkout, customers, invoices, subscriptions};
+use super::{checkout, customers, invoices, schedules, subscriptions, test_clocks};
 use crate::json::Json;
 
 /// Expands every path in `paths` inside an answer.
@@ -79,6 +79,9 @@ fn include(account: &Account, value: &mut Value, field: &str) {
         ("checkout.session", "line_items") => {
             value.set("line_items", checkout::line_items(account, &id));
         }
+        ("invoice", "confirmation_secret") => {
+            value.set("confirmation_secret", invoices::confirmation_secret(account, &id));
+        }
         ("invoice", "payments") => value.set("payments", invoices::payments(account, &id)),
         ("customer", "subscriptions") => {
             value.set("subscriptions", subscriptions::of_customer(account, &id));
@@ -90,7 +93,8 @@ fn include(account: &Account, value: &mut Value, field: &str) {
 fn kinds(field: &str) -> &'static [&'static str] {
     match field {
         "customer" => &["customer", customers::DELETED],
-        "subscription" => &["subscription"],
+        "subscription" | "released_subscription" => &["subscription"],
+        "schedule" => &[schedules::KIND],
         "latest_invoice" | "invoice" => &["invoice"],
         "default_payment_method" | "payment_method" => &["payment_method"],
         "price" | "default_price" => &["price"],
@@ -100,6 +104,7 @@ fn kinds(field: &str) -> &'static [&'static str] {
         "discount" | "discounts" => &["discount"],
         "payment_intent" => &["payment_intent"],
         "latest_charge" | "charge" => &["charge"],
+        "test_clock" => &[test_clocks::KIND],
         "setup_intent" | "pending_setup_intent" => &["setup_intent"],
         "configuration" => &["billing_portal.configuration"],
         _ => &[],

@@ -13,6 +13,7 @@ mod coupons;
 mod customers;
 mod delivery;
 mod discounts;
+mod disputes;
 mod error;
 mod events;
 mod expand;
@@ -21,6 +22,7 @@ mod form;
 mod idempotency;
 mod invoices;
 mod list;
+mod mode;
 mod params;
 mod payment_methods;
 mod payments;
@@ -29,11 +31,14 @@ mod prices;
 mod products;
 mod profile;
 mod promotion_codes;
+mod refunds;
 mod routes;
+mod schedules;
 mod seed;
 mod settings;
 pub(crate) mod signature;
 mod subscriptions;
+mod test_clocks;
 mod timers;
 mod traffic;
 mod webhook_endpoints;
@@ -62,7 +67,7 @@ pub(crate) const WEBHOOK_SECRET: &str = "whsec_billhook_sandbox";
 const APPLICATION: &str = "we_application";
 
 /// The endpoints of all resources.
-fn resources() -> [&'static [Route]; 16] {
+fn resources() -> [&'static [Route]; 20] {
     [
         profile::ROUTES,
         products::ROUTES,
@@ -70,11 +75,15 @@ fn resources() -> [&'static [Route]; 16] {
         customers::ROUTES,
         payment_methods::ROUTES,
         payments::ROUTES,
+        refunds::ROUTES,
+        disputes::ROUTES,
+        test_clocks::ROUTES,
         coupons::ROUTES,
         promotion_codes::ROUTES,
         checkout::ROUTES,
         subscriptions::ROUTES,
         subscriptions::ITEM_ROUTES,
+        schedules::ROUTES,
         invoices::ROUTES,
         portal::ROUTES,
         portal::CONFIGURATION_ROUTES,

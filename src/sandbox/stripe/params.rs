@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use super::error::ApiError;
 use super::form::Node;
+use super::schedules;
 
 /// The parameters of one endpoint.
 #[derive(Debug)]
@@ -44,9 +45,10 @@ enum Shape {
 
 impl Spec {
     /// Reads the notation above. `expand[]` is part of every endpoint; `@list` stands for the
-    /// paging parameters.
+    /// paging parameters, `@phases` for those of a subscription schedule.
     pub(crate) fn parse(text: &str) -> Self {
-        let text = text.replace("@list", "limit:int starting_after ending_before");
+        let text =
+            text.replace("@list", "limit:int starting_after ending_before").replace("@phases", schedules::PHASES);
         let mut rest = text.as_str();
         let mut fields = fields(&mut rest);
         if !fields.iter().any(|field| field.name == "expand") {

@@ -4,7 +4,7 @@
 //! The store keeps an index of due times (`due_at` tells it), so looking costs next to nothing.
 
 use super::account::Account;
-use super::{checkout, idempotency, invoices, subscriptions};
+use super::{checkout, idempotency, invoices, schedules, subscriptions, test_clocks};
 use crate::json::Json;
 use crate::store::Due;
 
@@ -17,6 +17,8 @@ pub(crate) fn due_at(kind: &str, object: &serde_json::Value) -> Option<(String, 
         "checkout.session" => (object.text("status") == "open").then(|| object.int("expires_at")),
         "invoice" => invoices::retry_at(object),
         "subscription" => subscriptions::due_at(object),
+        schedules::KIND => schedules::due_at(object),
+        test_clocks::KIND => test_clocks::due_at(object),
         subscriptions::REMINDER => subscriptions::reminder_at(object),
         _ => None,
     }?;
@@ -56,6 +58,8 @@ fn run(account: &mut Account, due: &Due) {
         "checkout.session" => drop(checkout::expire(account, object)),
         "invoice" => invoices::retry(account, object),
         "subscription" => subscriptions::run_due(account, object),
+        schedules::KIND => schedules::run_due(account, object),
+        test_clocks::KIND => test_clocks::run_due(account, object),
         subscriptions::REMINDER => subscriptions::run_reminder(account, &id, object),
         _ => {}
     }

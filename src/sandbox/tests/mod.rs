@@ -7,13 +7,17 @@ mod durable;
 mod errors;
 mod history;
 mod life;
+mod money;
 mod oidc;
 mod pending;
 mod portal;
 mod previews;
+mod reading;
 mod receiver;
 mod renewals;
+mod schedules;
 mod subscriptions;
+mod test_clocks;
 mod webhooks;
 
 use reqwest::{Client, Method, Response, StatusCode, redirect};

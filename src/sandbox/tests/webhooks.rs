@@ -99,3 +99,44 @@ async fn endpoints_get_what_they_subscribe_to_with_their_own_secret() {
     world.sandbox.deliveries_idle().await;
     assert_eq!(receiver.requests().len(), 1);
 }
+
+#[tokio::test]
+async fn events_are_delivered_twice_and_shuffled_as_the_seed_says() {
+    let mut orders = Vec::new();
+    for seed in [1, 1, 2] {
+        let (world, receiver) = listening().await;
+        let mode = json!({"mode": "hold", "duplicate": true, "reorder": true, "seed": seed});
+        world.control("/sandbox/webhooks", mode).await;
+        for number in 0..8 {
+            world.post("/v1/customers", &[("name", &number.to_string())]).await;
+        }
+        world.control("/sandbox/webhooks", json!({"mode": "reorder", "seed": seed})).await;
+        world.sandbox.deliveries_idle().await;
+        let names =
+            receiver.requests().iter().map(|it| text(&it.event()["data"]["object"]["name"])).collect::<Vec<_>>();
+        assert_eq!(names.len(), 16, "each event twice");
+        assert!(!names.is_sorted());
+        orders.push(names);
+    }
+    assert_eq!(orders[0], orders[1], "the same seed gives the same order");
+    assert_ne!(orders[0], orders[2]);
+}
+
+#[tokio::test]
+async fn a_delayed_event_waits_for_the_clock() {
+    let (world, receiver) = listening().await;
+    world.control("/sandbox/webhooks", json!({"mode": "delay", "delay": 3_600})).await;
+    let late = world.customer().await;
+    world.control("/sandbox/webhooks", json!({"mode": "deliver"})).await;
+    let soon = world.customer().await;
+    let mut changes = world.sandbox.stripe.changes();
+    while receiver.requests().is_empty() {
+        changes.changed().await.expect("changes");
+    }
+    world.control("/sandbox/clock", json!({"advance_seconds": 3_600})).await;
+    world.sandbox.deliveries_idle().await;
+    let order: Vec<_> = receiver.requests().iter().map(|it| text(&it.event()["data"]["object"]["id"])).collect();
+    assert_eq!(order, [soon, late]);
+    let bad = world.client.post(world.url("/sandbox/webhooks")).json(&json!({"mode": "burn"}));
+    assert_eq!(bad.send().await.expect("a response").status(), reqwest::StatusCode::BAD_REQUEST);
+}

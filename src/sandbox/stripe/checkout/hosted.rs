@@ -20,7 +20,7 @@ use crate::page::{message, see_other};
 use crate::stripe::account::{Account, Origin};
 use crate::stripe::cards::Behaviour;
 use crate::stripe::error::ApiError;
-use crate::stripe::{Stripe, timers};
+use crate::stripe::{Stripe, test_clocks, timers};
 
 type Server = State<Arc<Stripe>>;
 
@@ -180,7 +180,10 @@ impl Stripe {
             timers::run_due(account);
             let session = account.path("checkout.session", id)?;
             match session.text("status") {
-                "open" => work(account, session),
+                "open" => {
+                    let moment = test_clocks::moment_of(account, session.text("customer"));
+                    account.at(moment, |account| work(account, session))
+                }
                 "complete" => Ok(Step::Go(success_url(&session))),
                 _ => Ok(Step::Gone),
             }

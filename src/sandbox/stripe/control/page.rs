@@ -7,13 +7,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::Value;
 
+use super::forms;
 use crate::calendar;
 use crate::json::Json;
 use crate::page::{escape, render};
 use crate::store::Data;
 use crate::stripe::{SECRET_KEY, Stripe, events};
 
-const SHOWN: usize = 25;
+/// How many rows a table has at most.
+pub(super) const SHOWN: usize = 25;
 
 const KINDS: &[(&str, &str)] = &[
     ("Customers", "customer"),
@@ -33,12 +35,13 @@ pub(crate) async fn show(State(stripe): State<Arc<Stripe>>) -> Response {
             "<main><p><span class=\"test-mode\">SANDBOX</span></p><h1>Local Stripe</h1>\
              <p>This server answers Stripe’s API at <code>{}</code> with the key <code>{}</code>. \
              It holds one test account on this machine; nothing is charged and nothing leaves it.</p>\
-             <h2>What it holds</h2>{}{}{}{}{}</main>",
+             <h2>What it holds</h2>{}{}{}{}{}{}</main>",
             escape(stripe.base_url()),
             SECRET_KEY,
             counts(data),
-            switches(data),
+            forms::switches(data),
             subscriptions(data),
+            forms::disputes(data),
             recent(data),
             endpoints(data)
         )
@@ -52,32 +55,8 @@ fn counts(data: &Data) -> String {
     format!("<ul class=\"counts\">{items}</ul>")
 }
 
-fn switches(data: &Data) -> String {
-    let mode = events::mode(data);
-    let options: String = [("deliver", "Deliver"), ("hold", "Hold back"), ("drop", "Drop")]
-        .iter()
-        .map(|(value, label)| {
-            let selected = if *value == mode { " selected" } else { "" };
-            format!("<option value=\"{value}\"{selected}>{label}</option>")
-        })
-        .collect();
-    let steps: String = ["1 hour", "1 day", "3 days", "1 week", "1 month", "1 year"]
-        .iter()
-        .map(|step| format!("<option>{step}</option>"))
-        .collect();
-    format!(
-        "<h2>Webhooks and time</h2><div class=\"pair\">\
-         <form class=\"inline\" method=\"post\" action=\"/sandbox/page/mode\"><div class=\"field\"><label for=\"mode\">New events</label>\
-         <select id=\"mode\" name=\"mode\">{options}</select></div><button class=\"plain\">Set</button></form>\
-         <form class=\"inline\" method=\"post\" action=\"/sandbox/page/clock\"><div class=\"field\"><label for=\"advance\">Move the clock to or by</label>\
-         <select id=\"advance\" name=\"advance\"><option value=\"next\">what is due next</option>{steps}</select></div><button class=\"plain\">Move</button></form></div>\
-         <p class=\"muted small\">It is {} here. {} deliveries are waiting.</p>",
-        calendar::moment(data.now()),
-        data.count(events::OUTBOX)
-    )
-}
-
-fn table(title: &str, id: &str, columns: &[&str], rows: &str) -> String {
+/// A table with a heading that can be linked to.
+pub(super) fn table(title: &str, id: &str, columns: &[&str], rows: &str) -> String {
     if rows.is_empty() {
         return format!("<h2 id=\"{id}\">{title}</h2><p class=\"muted\">None yet.</p>");
     }
@@ -141,7 +120,8 @@ fn delivery(data: &Data, event: &Value) -> String {
     if states.is_empty() { "<span class=\"muted\">no endpoint</span>".to_owned() } else { states }
 }
 
-fn badge(state: &str) -> String {
+/// A word that stands for a state.
+pub(super) fn badge(state: &str) -> String {
     let class = match state {
         "active" | "trialing" | "delivered" | "enabled" => "good",
         "past_due" | "unpaid" | "failed" | "incomplete" => "bad",

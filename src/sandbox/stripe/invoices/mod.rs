@@ -56,6 +56,17 @@ pub(crate) fn payments(account: &Account, invoice: &str) -> Value {
     list::embedded(&payments_of(account, invoice), &format!("/v1/invoice_payments?invoice={invoice}"))
 }
 
+/// What a browser needs to confirm the latest payment of an invoice.
+pub(crate) fn confirmation_secret(account: &Account, invoice: &str) -> Value {
+    let latest = payments_of(account, invoice).into_iter().next();
+    let intent = latest.and_then(|payment| {
+        let id = payment.get("payment")?.maybe("payment_intent")?.to_owned();
+        account.get("payment_intent", &id)
+    });
+    intent
+        .map_or(Value::Null, |intent| json!({ "client_secret": intent.get("client_secret"), "type": "payment_intent" }))
+}
+
 /// The payments of an invoice, newest first.
 fn payments_of(account: &Account, invoice: &str) -> Vec<Value> {
     let ids = account.get(PAYMENTS, invoice).map_or(&[][..], |note| note.list("ids"));

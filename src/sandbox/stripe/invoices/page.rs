@@ -12,10 +12,11 @@ use super::{Attempt, pdf};
 use crate::calendar;
 use crate::json::Json;
 use crate::page::{escape, message, money, render, see_other};
-use crate::stripe::account::Origin;
+use crate::stripe::account::{Account, Origin};
 use crate::stripe::checkout::{alert, expiry, field, test_cards};
+use crate::stripe::error::ApiError;
 use crate::stripe::payment_methods::{self, Entry};
-use crate::stripe::{Stripe, subscriptions, timers};
+use crate::stripe::{Stripe, subscriptions, test_clocks, timers};
 
 /// A card to pay with.
 #[derive(Deserialize)]
@@ -42,23 +43,28 @@ pub(crate) async fn pay_form(
         if invoice.text("status") != "open" {
             return Ok(());
         }
-        let (month, year) = expiry(&card.expiry);
-        let entry = Entry::read(&card.number, month, year, card.cvc.trim(), account.now())?;
-        let customer = invoice.text("customer").to_owned();
-        let method = payment_methods::save(account, &entry, Some(&customer), &json!({}));
-        let method = method.text("id").to_owned();
-        let attempt = Attempt { method: Some(method.clone()), present: true, automatic: false };
-        super::pay(account, invoice.clone(), &attempt)?;
-        let paid_for = super::subscription(&invoice).and_then(|id| account.get("subscription", id)).cloned();
-        if let Some(subscription) = paid_for {
-            subscriptions::set_payment_method(account, subscription, &method);
-        }
-        Ok(())
+        let moment = test_clocks::moment_of(account, invoice.text("customer"));
+        account.at(moment, |account| pay(account, &invoice, &card))
     });
     match outcome {
         Ok(()) => see_other(&format!("/i/{id}")),
         Err(error) => show(&stripe, &id, Some(error.message())),
     }
+}
+
+fn pay(account: &mut Account, invoice: &Value, card: &Card) -> Result<(), ApiError> {
+    let (month, year) = expiry(&card.expiry);
+    let entry = Entry::read(&card.number, month, year, card.cvc.trim(), account.now())?;
+    let customer = invoice.text("customer").to_owned();
+    let method = payment_methods::save(account, &entry, Some(&customer), &json!({}));
+    let method = method.text("id").to_owned();
+    let attempt = Attempt { method: Some(method.clone()), present: true, automatic: false };
+    super::pay(account, invoice.clone(), &attempt)?;
+    let paid_for = super::subscription(invoice).and_then(|id| account.get("subscription", id)).cloned();
+    if let Some(subscription) = paid_for {
+        subscriptions::set_payment_method(account, subscription, &method);
+    }
+    Ok(())
 }
 
 /// The invoice as a PDF.

@@ -19,7 +19,7 @@ use crate::page::{message, see_other};
 use crate::stripe::account::{Account, Origin};
 use crate::stripe::error::ApiError;
 use crate::stripe::payment_methods::{self, Entry};
-use crate::stripe::{Stripe, checkout, customers, subscriptions, timers};
+use crate::stripe::{Stripe, checkout, customers, schedules, subscriptions, test_clocks, timers};
 
 type Server = State<Arc<Stripe>>;
 type OfSubscription = Path<(String, String)>;
@@ -166,6 +166,11 @@ async fn cancel(State(stripe): Server, Path((id, of)): OfSubscription) -> Respon
             subscriptions::cancel_now(account, subscription, Some("cancellation_requested"));
             return Ok(finish(account, session, "Your plan was canceled."));
         }
+        // A plan that was scheduled is given up by canceling.
+        if let Some(schedule) = schedules::managing(account, &subscription) {
+            schedules::release(account, schedule);
+            subscription = own(account, session, &of)?;
+        }
         let end = subscriptions::period_end(&subscription);
         subscriptions::schedule_at(account, &mut subscription, end);
         let classic = subscription.get("billing_mode").is_some_and(|mode| mode.text("type") == "classic");
@@ -246,7 +251,8 @@ impl Stripe {
         self.run(Origin::default(), |account| {
             timers::run_due(account);
             let session = account.path(KIND, id)?;
-            work(account, &session)
+            let moment = test_clocks::moment_of(account, session.text("customer"));
+            account.at(moment, |account| work(account, &session))
         })
     }
 

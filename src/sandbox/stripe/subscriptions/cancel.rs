@@ -8,12 +8,13 @@ use crate::stripe::account::Account;
 use crate::stripe::error::ApiError;
 use crate::stripe::invoices::{self, Draft};
 use crate::stripe::routes::Call;
+use crate::stripe::schedules;
 
 pub(super) const PARAMS: &str = "cancellation_details{comment \
     feedback?=customer_service|low_quality|missing_features|other|switched_service|too_complex|too_expensive|unused \
     feedback_option} invoice_now:bool prorate:bool";
 
-pub(super) fn call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
+pub(crate) fn call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     let mut subscription = account.path("subscription", call.id())?;
     if has_ended(&subscription) {
         return Err(ApiError::no_such("subscription", call.id(), "id"));
@@ -84,6 +85,9 @@ pub(crate) fn cancel_now(account: &mut Account, mut subscription: Value, why: Op
         reason(&mut subscription, why);
     }
     account.announce(&subscription, "customer.subscription.deleted");
+    if let Some(schedule) = schedules::managing(account, &subscription) {
+        schedules::canceled(account, schedule);
+    }
     let latest = subscription.text("latest_invoice");
     if unpaid_start {
         invoices::void(account, latest);
@@ -94,7 +98,7 @@ pub(crate) fn cancel_now(account: &mut Account, mut subscription: Value, why: Op
 }
 
 /// The moment of a scheduled end: what waits for an invoice gets its last one.
-pub(super) fn come_to_the_end(account: &mut Account, mut subscription: Value) {
+pub(crate) fn come_to_the_end(account: &mut Account, mut subscription: Value) {
     let last = last_invoice(account, &subscription);
     if let Some(draft) = &last {
         subscription.set("latest_invoice", draft.id.clone());

@@ -42,15 +42,7 @@ pub(super) fn items(
     params: &Value,
 ) -> Result<Changed, ApiError> {
     let old = object::items(subscription).to_vec();
-    let mut items = old.clone();
-    for (index, change) in params.list("items").iter().enumerate() {
-        change_item(account, subscription, &mut items, change, index)?;
-    }
-    if items.is_empty() {
-        return Err(ApiError::invalid(
-            "A subscription must have at least one active plan. To cancel the subscription, delete it.",
-        ));
-    }
+    let items = changed_items(account, subscription, params)?;
     let still = ["trialing", "paused"].contains(&subscription.text("status"));
     let anchor_now = params.get("billing_cycle_anchor").is_some_and(|anchor| anchor.text("type") == "now");
     let resets = !still && (anchor_now || cadence(&old) != cadence(&items));
@@ -71,6 +63,24 @@ pub(super) fn items(
     Ok(Changed { lines, resets })
 }
 
+/// The items after the change, in the periods they are in now.
+pub(super) fn changed_items(
+    account: &mut Account,
+    subscription: &Value,
+    params: &Value,
+) -> Result<Vec<Value>, ApiError> {
+    let mut items = object::items(subscription).to_vec();
+    for (index, change) in params.list("items").iter().enumerate() {
+        change_item(account, subscription, &mut items, change, index)?;
+    }
+    if items.is_empty() {
+        return Err(ApiError::invalid(
+            "A subscription must have at least one active plan. To cancel the subscription, delete it.",
+        ));
+    }
+    Ok(items)
+}
+
 /// From when on the difference counts.
 fn proration_date(account: &Account, before: &Value, params: &Value) -> Result<i64, ApiError> {
     let Some(at) = params.maybe_int("proration_date") else {
@@ -84,7 +94,7 @@ fn proration_date(account: &Account, before: &Value, params: &Value) -> Result<i
     }
 }
 
-fn cadence(items: &[Value]) -> Option<(String, i64)> {
+pub(super) fn cadence(items: &[Value]) -> Option<(String, i64)> {
     items.first()?.get("price").map(prices::cadence)
 }
 
@@ -108,7 +118,7 @@ fn change_item(
     }
     let price = match (change.get("price"), change.get("plan"), change.get("price_data")) {
         (None, None, None) => None,
-        _ => Some(item_price(account, change, index)?),
+        _ => Some(item_price(account, change, &format!("items[{index}][price]"))?),
     };
     let Some(item) = items.get_mut(at) else {
         return Ok(());
@@ -129,7 +139,7 @@ fn add_item(
     change: &Value,
     index: usize,
 ) -> Result<(), ApiError> {
-    let price = item_price(account, change, index)?;
+    let price = item_price(account, change, &format!("items[{index}][price]"))?;
     if items.iter().any(|item| object::price_id(item) == price.text("id")) {
         return Err(ApiError::invalid(format!(
             "Cannot add multiple subscription items with the same plan: {}",

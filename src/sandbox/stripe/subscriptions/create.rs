@@ -271,20 +271,19 @@ fn fields(params: &Value) -> Value {
 
 fn new_item(account: &mut Account, item: &Value, index: usize) -> Result<NewItem, ApiError> {
     Ok(NewItem {
-        price: item_price(account, item, index)?,
+        price: item_price(account, item, &format!("items[{index}][price]"))?,
         quantity: item.maybe_int("quantity").unwrap_or(1),
         metadata: item.get("metadata").cloned().unwrap_or_else(|| json!({})),
     })
 }
 
 /// The price that an item parameter names or describes.
-pub(super) fn item_price(account: &mut Account, item: &Value, index: usize) -> Result<Value, ApiError> {
+pub(crate) fn item_price(account: &mut Account, item: &Value, param: &str) -> Result<Value, ApiError> {
     if let Some(data) = item.get("price_data") {
         return prices::create_from(account, data);
     }
-    let param = format!("items[{index}][price]");
-    let id = item.maybe("price").or(item.maybe("plan")).ok_or_else(|| ApiError::missing_param(&param))?;
-    account.find("price", id, &param)
+    let id = item.maybe("price").or(item.maybe("plan")).ok_or_else(|| ApiError::missing_param(param))?;
+    account.find("price", id, param)
 }
 
 fn trial_end(account: &Account, params: &Value) -> Result<Option<i64>, ApiError> {

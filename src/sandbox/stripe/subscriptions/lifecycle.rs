@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{INCOMPLETE_FOR, cancel, expire, has_ended, object, pending, renew};
 use crate::json::Json;
 use crate::stripe::account::Account;
+use crate::stripe::schedules;
 
 /// When something happens to the subscription by itself.
 pub(crate) fn due_at(subscription: &Value) -> Option<i64> {
@@ -38,6 +39,12 @@ pub(crate) fn run_due(account: &mut Account, mut subscription: Value) {
         subscription.set("pause_collection", Value::Null);
         account.update(&subscription, "customer.subscription.updated");
         return;
+    }
+    if due(schedules::cancels_at(account, &subscription)) {
+        // The schedule comes to its end at the same moment, and takes the subscription with it.
+        if let Some(schedule) = schedules::managing(account, &subscription) {
+            return schedules::run_due(account, schedule);
+        }
     }
     renew::run(account, subscription);
 }

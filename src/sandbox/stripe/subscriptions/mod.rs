@@ -6,7 +6,7 @@ mod bill;
 mod cancel;
 mod change;
 mod create;
-mod items;
+mod item_routes;
 mod lifecycle;
 mod object;
 mod pause;
@@ -19,11 +19,11 @@ mod update;
 
 use serde_json::Value;
 
-pub(crate) use cancel::{cancel_all, cancel_now, schedule_at, unschedule};
-pub(crate) use create::{NewItem, NewSubscription, create};
-pub(crate) use items::ROUTES as ITEM_ROUTES;
+pub(crate) use cancel::{call as cancel_call, cancel_all, cancel_now, come_to_the_end, schedule_at, unschedule};
+pub(crate) use create::{NewItem, NewSubscription, create, item_price};
+pub(crate) use item_routes::{ROUTES as ITEM_ROUTES, holder};
 pub(crate) use lifecycle::{due_at, run_due};
-pub(crate) use object::period_end;
+pub(crate) use object::{items, period_end};
 pub(crate) use preview::{first_invoice, next_invoice};
 pub(crate) use remind::{REMINDER, remind, reminder_at, run_reminder};
 pub(crate) use update::{apply as update, set_payment_method};

@@ -10,6 +10,7 @@ use crate::json::Json;
 use crate::stripe::account::Account;
 use crate::stripe::error::ApiError;
 use crate::stripe::invoices::{self, Draft};
+use crate::stripe::schedules;
 
 /// What a change bills now, or the invoice that comes by itself after it.
 pub(crate) fn next_invoice(account: &mut Account, subscription: &Value, details: &Value) -> Result<Draft, ApiError> {
@@ -36,7 +37,8 @@ pub(super) fn coming(account: &mut Account, subscription: &Value) -> Option<Draf
     if ["incomplete", "paused"].contains(&subscription.text("status")) {
         return None;
     }
-    if let Some(at) = subscription.maybe_int("cancel_at").filter(|at| *at <= end) {
+    let last = [subscription.maybe_int("cancel_at"), schedules::cancels_at(account, subscription)];
+    if let Some(at) = last.into_iter().flatten().min().filter(|at| *at <= end) {
         return account.at(at, |account| cancel::last_invoice(account, subscription));
     }
     Some(account.at(end, |account| renew::plan(account, subscription)).draft)

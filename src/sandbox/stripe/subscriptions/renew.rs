@@ -5,12 +5,13 @@
 
 use serde_json::Value;
 
-use super::{bill, cancel, object, pause};
+use super::{bill, cancel, change, object, pause, update};
 use crate::ids;
 use crate::json::Json;
 use crate::stripe::account::Account;
 use crate::stripe::invoices::{self, Draft};
-use crate::stripe::{customers, discounts};
+use crate::stripe::routes::apply_metadata;
+use crate::stripe::{customers, discounts, schedules};
 
 /// A period's beginning: the subscription as it will be, and what will be billed.
 pub(crate) struct Renewal {
@@ -30,10 +31,13 @@ pub(crate) fn plan(account: &mut Account, before: &Value) -> Renewal {
     let id = subscription.text("id").to_owned();
     let kept = discounts::running(account, subscription.list("discounts"), now);
     subscription.set("discounts", kept.clone());
+    enter_phase(account, &mut subscription);
+    let kept = discounts::running(account, subscription.list("discounts"), now);
     let mut lines = bill::waiting(account, &id);
     let anchor = subscription.int("billing_cycle_anchor");
+    let known = |item: &Value| object::items(before).iter().any(|it| it.get("id") == item.get("id"));
     let mut items = object::items(&subscription).to_vec();
-    for item in items.iter_mut().filter(|item| item.int("current_period_end") <= now) {
+    for item in items.iter_mut().filter(|item| item.int("current_period_end") <= now || !known(item)) {
         let price = item.get("price").cloned().unwrap_or_default();
         let (start, end) = object::period(&price, anchor, None, now);
         item.set("current_period_start", start);
@@ -53,6 +57,31 @@ pub(crate) fn plan(account: &mut Account, before: &Value) -> Renewal {
     };
     subscription.set("latest_invoice", draft.id.clone());
     Renewal { subscription, draft }
+}
+
+/// A phase of the schedule that begins now begins with the period, and is billed with it.
+fn enter_phase(account: &mut Account, subscription: &mut Value) {
+    let now = account.now();
+    let whole = object::items(subscription).iter().all(|item| item.int("current_period_end") <= now);
+    let Some(changes) = schedules::entering(account, subscription).filter(|_| whole) else {
+        return;
+    };
+    let mut entered = subscription.clone();
+    let outcome = update::fields(account, &mut entered, &changes)
+        .and_then(|()| change::changed_items(account, &entered, &changes))
+        .map(|items| {
+            let resets = change::cadence(&items) != change::cadence(object::items(subscription))
+                || changes.get("billing_cycle_anchor").is_some();
+            object::set_items(&mut entered, &items);
+            apply_metadata(&mut entered, &changes);
+            if resets {
+                entered.set("billing_cycle_anchor", now);
+            }
+        });
+    match outcome {
+        Ok(()) => *subscription = entered,
+        Err(error) => tracing::warn!(message = error.message(), "a phase could not begin with its renewal"),
+    }
 }
 
 /// Begins the next period.
@@ -76,6 +105,7 @@ pub(super) fn run(account: &mut Account, before: Value) {
     account.remove(bill::WAITING, id);
     let invoice = invoices::create(account, &renewal.draft);
     account.update(&renewal.subscription, "customer.subscription.updated");
+    schedules::passed(account, &renewal.subscription);
     // Stripe leaves the invoices of unpaid subscriptions as drafts: nobody expects them to be paid.
     if renewal.subscription.text("status") == "unpaid" {
         invoices::keep_as_draft(account, invoice);

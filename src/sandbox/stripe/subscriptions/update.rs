@@ -13,6 +13,7 @@ use crate::stripe::discounts::{self, Place};
 use crate::stripe::error::ApiError;
 use crate::stripe::invoices;
 use crate::stripe::routes::{self, Call};
+use crate::stripe::schedules;
 
 pub(super) const PARAMS: &str = "add_invoice_items:any application_fee_percent:any automatic_tax:any \
     billing_cycle_anchor{type!=now|unchanged} billing_schedules:any billing_thresholds:any \
@@ -82,8 +83,15 @@ pub(crate) fn apply(account: &mut Account, before: Value, params: &Value) -> Res
     if behaviour == "pending_if_incomplete" {
         pending::check(params)?;
     }
+    refuse_if_scheduled(account, &before, params)?;
     let before = pending::superseded(account, before, params);
-    let mut plan = plan(account, &before, params)?;
+    let plan = plan(account, &before, params)?;
+    let after = carry_out(account, &before, plan, behaviour)?;
+    schedules::follow(account, &after);
+    Ok(after)
+}
+
+fn carry_out(account: &mut Account, before: &Value, mut plan: Plan, behaviour: &str) -> Result<Value, ApiError> {
     let id = before.text("id").to_owned();
     let draft = match plan.billing {
         Billing::Now(draft) => draft,
@@ -94,7 +102,7 @@ pub(crate) fn apply(account: &mut Account, before: Value, params: &Value) -> Res
         }
     };
     if behaviour == "pending_if_incomplete" {
-        return pending::attempt(account, &before, &plan.after, &draft);
+        return pending::attempt(account, before, &plan.after, &draft);
     }
     plan.after.set("latest_invoice", draft.id.clone());
     let invoice = bill::begin(account, &plan.after, &draft);
@@ -109,6 +117,18 @@ pub(crate) fn apply(account: &mut Account, before: Value, params: &Value) -> Res
     account.path("subscription", &id)
 }
 
+/// When it ends is the schedule's to say.
+fn refuse_if_scheduled(account: &Account, before: &Value, params: &Value) -> Result<(), ApiError> {
+    let ends = params.flag("cancel_at_period_end") || params.get("cancel_at").is_some_and(|at| !at.is_null());
+    match schedules::managing(account, before).filter(|_| ends) {
+        None => Ok(()),
+        Some(schedule) => Err(ApiError::invalid(format!(
+            "The subscription is managed by the subscription schedule `{}`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.",
+            schedule.text("id")
+        ))),
+    }
+}
+
 fn refuse_after_the_end(params: &Value) -> Result<(), ApiError> {
     let allowed = ["metadata", "cancellation_details", "expand"];
     let other = params.as_object().into_iter().flatten().any(|(name, _)| !allowed.contains(&name.as_str()));
@@ -120,7 +140,8 @@ fn refuse_after_the_end(params: &Value) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn fields(account: &mut Account, subscription: &mut Value, params: &Value) -> Result<(), ApiError> {
+/// Takes over the fields that are given, discounts among them.
+pub(super) fn fields(account: &mut Account, subscription: &mut Value, params: &Value) -> Result<(), ApiError> {
     if let Some(method) = params.maybe("default_payment_method") {
         let known = account.find("payment_method", method, "default_payment_method")?;
         if known.get("customer") != subscription.get("customer") {

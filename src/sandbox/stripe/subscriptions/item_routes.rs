@@ -38,7 +38,8 @@ fn all(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     list::of(object::items(&subscription).iter(), &url, &call.params)
 }
 
-fn holder(account: &Account, item: &str) -> Result<Value, ApiError> {
+/// The subscription that an item is part of.
+pub(crate) fn holder(account: &Account, item: &str) -> Result<Value, ApiError> {
     account
         .data()
         .newest("subscription")
