@@ -73,6 +73,7 @@ fn seed(catalog: &Catalog, plan: &Plan, price: &Price) -> SeedPrice {
     }
 }
 
+#[cfg_attr(test, allow(dead_code, reason = "the integration tests hold their sandbox"))]
 /// How many seconds the clock of a running sandbox is ahead of this machine's.
 pub async fn clock_ahead(stripe: &str) -> Result<i64, openidconnect::reqwest::Error> {
     #[derive(serde::Deserialize)]

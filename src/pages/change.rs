@@ -41,6 +41,8 @@ pub enum Outcome {
         lines: Vec<(String, String)>,
         /// What is charged today.
         due: String,
+        /// Whether that is anything.
+        charged: bool,
         /// What is credited, where that is more than what is charged.
         credit: Option<String>,
         /// The moment for which this is right, UTC seconds.
@@ -94,7 +96,7 @@ fn Change(change: ChangeView) -> impl IntoView {
             <Choices change=change.clone() />
             {match change.outcome {
                 Outcome::Refused(why) => view! { <Notice tone=Tone::Warning>{why}</Notice> }.into_any(),
-                Outcome::Now { lines, due, credit, at, next } => view! {
+                Outcome::Now { lines, due, charged, credit, at, next } => view! {
                     <section class="card" aria-labelledby="costs">
                         <h2 id="costs">"Today"</h2>
                         <dl class="sums">
@@ -103,7 +105,7 @@ fn Change(change: ChangeView) -> impl IntoView {
                             {credit.map(|credit| view! { <div><dt>"Credited to your balance"</dt><dd>{credit}</dd></div> })}
                             <div><dt>"Next invoice"</dt><dd data-testid="next-invoice">{next}</dd></div>
                         </dl>
-                        <Confirm fields at=Some(at) words="Confirm and pay" />
+                        <Confirm fields at=Some(at) words=if charged { "Confirm and pay" } else { "Confirm the change" } />
                     </section>
                 }
                 .into_any(),

@@ -171,7 +171,8 @@ async fn settle(app: &App, stored: &InboxEvent, event: Option<Event>) -> Result<
 async fn ask(app: &App, event: &str, subscription: &str) -> Result<(), Error> {
     match app.sync_subscription(subscription, Cause::event(event)).await {
         Ok(Synced::Stale | Synced::Ask) => Err(Error::Busy),
-        Ok(Synced::Applied { .. } | Synced::Older { .. } | Synced::Unowned) => Ok(()),
+        Ok(Synced::Applied { .. } | Synced::Older { .. }) => Ok(()),
+        Ok(Synced::Unowned) => ignore(app, event, UNOWNED).await,
         Err(Error::Stripe(error)) if error.is_missing() => {
             ignore(app, event, "Stripe does not know the subscription").await
         }
@@ -181,14 +182,18 @@ async fn ask(app: &App, event: &str, subscription: &str) -> Result<(), Error> {
 
 /// A subscription on a customer whose link to its organization is not stored: the customer itself says whose it is.
 async fn find_owner(app: &App, event: &str, customer: &str, subscription: &str) -> Result<(), Error> {
-    let Some(organization) = app.stripe.organization_of_customer(customer).await? else { return Ok(()) };
+    let Some(organization) = app.stripe.organization_of_customer(customer).await? else {
+        return ignore(app, event, UNOWNED).await;
+    };
     let linked = app.store.organization(&organization).await?.map(|known| known.customer.is_some());
     if linked != Some(false) {
-        return Ok(());
+        return ignore(app, event, UNOWNED).await;
     }
     app.store.link_customer(&organization, customer.to_owned()).await?;
     ask(app, event, subscription).await
 }
+
+const UNOWNED: &str = "no organization of ours is billed by it";
 
 async fn settle_invoice(app: &App, event: &str, news: InvoiceNews) -> Result<(), Error> {
     let implies = news.implies;

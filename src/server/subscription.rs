@@ -3,7 +3,7 @@
 
 use domain::change::{self, Terms, Timing};
 use domain::organization::OrganizationId;
-use domain::subscription::Subscription;
+use domain::subscription::{Status, Subscription};
 use domain::time::Timestamp;
 
 use super::App;
@@ -89,12 +89,12 @@ impl App {
         let subscription = self.running_to_manage(account).await?;
         let timing = self.check_change(account, &subscription, wanted).await?;
         let at = self.clock.now();
-        let preview = match timing {
-            Timing::Now => {
-                let preview = self.stripe.preview(&subscription, &self.target(wanted)?, at).await;
-                Some(preview.map_err(as_refusal)?)
-            }
-            Timing::PeriodEnd => None,
+        // In a trial nothing is charged, and Stripe would show the invoice of its end.
+        let preview = if timing == Timing::Now && subscription.status != Status::Trialing {
+            let preview = self.stripe.preview(&subscription, &self.target(wanted)?, at).await;
+            Some(preview.map_err(as_refusal)?)
+        } else {
+            None
         };
         Ok(PlannedChange { timing, at, preview, subscription })
     }

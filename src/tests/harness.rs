@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use billhook::server::clock::Clock;
 use billhook::server::config::{Config, Variables, read_catalog};
+use billhook::server::reconcile::{Report, Scope};
 use billhook::server::{App, run};
 use reqwest::header::LOCATION;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
@@ -141,6 +142,46 @@ impl World {
         Client::new().get(url).bearer_auth(self.sandbox.secret_key()).send().await.unwrap().json().await.unwrap()
     }
 
+    /// Deletes something at the sandbox's Stripe.
+    pub async fn stripe_delete(&self, path: &str) -> Value {
+        let url = format!("{}{path}", self.sandbox.stripe_url());
+        Client::new().delete(url).bearer_auth(self.sandbox.secret_key()).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Makes or changes something at the sandbox's Stripe.
+    pub async fn stripe_post(&self, path: &str, fields: &[(&str, &str)]) -> Value {
+        let url = format!("{}{path}", self.sandbox.stripe_url());
+        let request = Client::new().post(url).bearer_auth(self.sandbox.secret_key()).form(fields);
+        let response = request.send().await.unwrap();
+        let (status, answer) = (response.status(), response.text().await.unwrap());
+        assert_eq!(status, StatusCode::OK, "{path}: {answer}");
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    /// Compares everything with Stripe.
+    pub async fn reconcile(&self, repair: bool) -> Report {
+        let scope = Scope { organization: None, repair, calls_per_second: 1_000_000 };
+        self.app.reconcile(&scope, |drift| println!("{drift}")).await.unwrap()
+    }
+
+    /// Makes every event that waits for its next attempt due now.
+    pub async fn hurry(&self) {
+        sqlx::query("UPDATE stripe_events SET next_attempt_at = 0 WHERE status = 'pending'")
+            .execute(&self.database().await)
+            .await
+            .unwrap();
+        self.app.inbox.ring();
+    }
+
+    /// Steers the sandbox.
+    pub async fn control(&self, path: &str, order: Value) -> Value {
+        let url = format!("{}{path}", self.sandbox.stripe_url());
+        let response = Client::new().post(url).json(&order).send().await.unwrap();
+        let (status, answer) = (response.status(), response.text().await.unwrap());
+        assert_eq!(status, StatusCode::OK, "{path} {order}: {answer}");
+        serde_json::from_str(&answer).unwrap()
+    }
+
     /// A browser that has not been here before.
     pub fn browser(&self) -> Browser {
         let client = Client::builder().cookie_store(true).redirect(redirect::Policy::none()).build().unwrap();
@@ -227,11 +268,30 @@ impl Browser {
         location(&response)
     }
 
+    /// Posts JSON, as a program in the page would.
+    pub async fn post_json(&self, path: &str, body: &Value) -> Response {
+        let request = self.client.post(self.at(path)).header("sec-fetch-site", "same-origin").json(body);
+        request.send().await.unwrap()
+    }
+
+    /// Posts JSON and reads the answer.
+    pub async fn send_json(&self, path: &str, body: &Value) -> Value {
+        let response = self.post_json(path, body).await;
+        let (status, answer) = (response.status(), response.text().await.unwrap());
+        assert_eq!(status, StatusCode::OK, "{answer}");
+        serde_json::from_str(&answer).unwrap()
+    }
+
     /// Pays on Stripe's page and answers with where it leads.
     pub async fn pay(&self, page: &str) -> String {
+        self.pay_with(page, "4242424242424242").await
+    }
+
+    /// Pays on Stripe's page with this card and answers with where it leads.
+    pub async fn pay_with(&self, page: &str, number: &str) -> String {
         let card = [
             ("email", "payer@example.com"),
-            ("number", "4242424242424242"),
+            ("number", number),
             ("expiry", "12 / 34"),
             ("cvc", "123"),
             ("name", "A Payer"),

@@ -8,8 +8,10 @@ mod checkout;
 mod config;
 #[path = "../dev.rs"]
 mod dev;
+mod faults;
 mod guard;
 mod harness;
+mod life;
 mod pages;
 mod restart;
 mod tidy;

@@ -16,12 +16,18 @@ fn sign(secret: &str, time: i64, body: &str) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
-async fn deliver(world: &World, path: &str, signature: Option<String>, body: &str) -> Response {
+pub async fn deliver(world: &World, path: &str, signature: Option<String>, body: &str) -> Response {
     let mut request = reqwest::Client::new().post(format!("{}{path}", world.url)).body(body.to_owned());
     if let Some(signature) = signature {
         request = request.header("stripe-signature", signature);
     }
     request.send().await.unwrap()
+}
+
+/// The header of a delivery that is sent now.
+pub fn signed_now(world: &World, body: &str) -> String {
+    let time = now();
+    format!("t={time},v1={}", sign(world.sandbox.webhook_secret(), time, body))
 }
 
 fn event(id: &str) -> String {

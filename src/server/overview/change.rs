@@ -11,6 +11,7 @@ use crate::error::{AppError, Code};
 use crate::pages::change::{ChangeView, Outcome};
 use crate::server::App;
 use crate::server::error::Error;
+use crate::server::stripe::Preview;
 use crate::server::subscription::PlannedChange;
 use crate::visitor::Account;
 
@@ -72,20 +73,22 @@ impl App {
 
     fn outcome(&self, wanted: &Terms, planned: PlannedChange) -> Outcome {
         let price = self.price_of(wanted).map(|price| price.to_string()).unwrap_or_default();
-        let Some(preview) = planned.preview else {
+        if planned.timing == Timing::PeriodEnd {
             let on = planned.subscription.period_end;
             return Outcome::Later { on: day(on), next: format!("{price} on {}", day(on)) };
-        };
+        }
+        let preview = planned.preview.unwrap_or_else(|| Preview::of_nothing(self.catalog.currency.clone()));
         let money = |amount| Money::new(amount, preview.currency.clone()).to_string();
         let same_cycle = self.terms_of(&planned.subscription).is_some_and(|had| had.period == wanted.period);
         let trial = planned.subscription.trial_end.filter(|end| *end > planned.at);
-        let next_at = match (planned.timing, trial) {
-            (_, Some(end)) => end,
-            (Timing::Now, None) if !same_cycle => after(planned.at, wanted.period),
-            _ => planned.subscription.period_end,
+        let next_at = match trial {
+            Some(end) => end,
+            None if same_cycle => planned.subscription.period_end,
+            None => after(planned.at, wanted.period),
         };
         Outcome::Now {
             due: money(preview.due),
+            charged: preview.due > 0,
             credit: (preview.total < 0).then(|| money(-preview.total)),
             at: planned.at.0,
             next: format!("{price} on {}", day(next_at)),

@@ -7,6 +7,7 @@ use domain::subscription;
 use domain::time::Timestamp;
 use sqlx::{AnyConnection, FromRow};
 
+use super::accounts::lock;
 use super::sync::touch;
 use super::{Decision, Error, Store, events};
 
@@ -82,6 +83,9 @@ impl Store {
         let organization = organization.clone();
         self.write(move |connection| {
             Box::pin(async move {
+                if lock(connection, &organization).await?.is_none() {
+                    return Ok(());
+                }
                 let mut new = false;
                 for invoice in &invoices {
                     new |= keep(connection, &organization, invoice).await?;
@@ -135,13 +139,15 @@ impl Store {
     }
 }
 
+/// The organization that a customer stands for, locked until the transaction ends.
 async fn owner(connection: &mut AnyConnection, customer: Option<String>) -> Result<Option<OrganizationId>, Error> {
     let Some(customer) = customer else { return Ok(None) };
     let id: Option<String> = sqlx::query_scalar("SELECT id FROM organizations WHERE stripe_customer_id = $1")
         .bind(customer)
-        .fetch_optional(connection)
+        .fetch_optional(&mut *connection)
         .await?;
-    Ok(id.map(OrganizationId))
+    let Some(id) = id.map(OrganizationId) else { return Ok(None) };
+    Ok(lock(connection, &id).await?.map(|organization| organization.id))
 }
 
 async fn status_of(connection: &mut AnyConnection, subscription: &str) -> Result<Option<subscription::Status>, Error> {

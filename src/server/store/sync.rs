@@ -101,7 +101,7 @@ pub enum Synced {
 
 impl Synced {
     /// What became of an event that ended so; `None` while it is not settled.
-    fn decision(&self) -> Option<(Option<&OrganizationId>, Decision)> {
+    fn decision(&self) -> Option<(&OrganizationId, Decision)> {
         match self {
             Self::Applied { organization, before, after, changed } => {
                 let what = match (changed, before == after) {
@@ -109,11 +109,10 @@ impl Synced {
                     (true, true) => format!("stored; still on {after}"),
                     (true, false) => format!("stored; {before} -> {after}"),
                 };
-                Some((Some(organization), Decision::Applied(what)))
+                Some((organization, Decision::Applied(what)))
             }
-            Self::Older { organization, why } => Some((Some(organization), Decision::ignored(*why))),
-            Self::Unowned => Some((None, Decision::ignored("no organization of ours is billed by it"))),
-            Self::Stale | Self::Ask => None,
+            Self::Older { organization, why } => Some((organization, Decision::ignored(*why))),
+            Self::Stale | Self::Ask | Self::Unowned => None,
         }
     }
 
@@ -147,7 +146,7 @@ impl Store {
             Box::pin(async move {
                 let synced = sync(connection, &told, &cause, moment, decide).await?;
                 if let (Some(event), Some((organization, decision))) = (&cause.event, synced.decision()) {
-                    events::finish(connection, event, organization, decision, moment.wall).await?;
+                    events::finish(connection, event, Some(organization), decision, moment.wall).await?;
                 }
                 Ok(synced)
             })

@@ -81,6 +81,13 @@ pub struct Preview {
     pub currency: Currency,
 }
 
+impl Preview {
+    /// Nothing is charged.
+    pub fn of_nothing(currency: Currency) -> Self {
+        Self { lines: Vec::new(), total: 0, due: 0, currency }
+    }
+}
+
 /// A line of a preview.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreviewLine {
