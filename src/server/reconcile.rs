@@ -293,7 +293,8 @@ impl Run<'_> {
         };
         let told = Told::Answer(Box::new(reading));
         let synced = self.app.sync_told(told, &subscription, Cause::actor(Actor::Reconciliation)).await?;
-        Ok(matches!(synced, Synced::Applied { .. }))
+        // Where another answer came in between, it says what is true as well.
+        Ok(matches!(synced, Synced::Applied { .. } | Synced::Stale))
     }
 
     fn found(
