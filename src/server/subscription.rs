@@ -50,7 +50,7 @@ impl App {
         let action = Action::CancelRequested { feedback: leaving.feedback.clone(), comment: leaving.comment.clone() };
         if subscription.scheduled_end().is_none() {
             self.release_schedule(&subscription).await?;
-            self.stripe.end_at_period_end(&subscription.id, leaving).await?;
+            self.done(account, &subscription, self.stripe.end_at_period_end(&subscription.id, leaving).await).await?;
         }
         self.acted(account, &subscription, action).await
     }
@@ -59,7 +59,7 @@ impl App {
     pub async fn reactivate(&self, account: &Account) -> Result<(), Error> {
         let subscription = self.running_to_manage(account).await?;
         if subscription.scheduled_end().is_some() {
-            self.stripe.keep_going(&subscription).await?;
+            self.done(account, &subscription, self.stripe.keep_going(&subscription).await).await?;
         }
         self.acted(account, &subscription, Action::Reactivated).await
     }
@@ -67,7 +67,7 @@ impl App {
     /// Ends the subscription at once and goes to free. What was paid is not given back.
     pub async fn downgrade_to_free(&self, account: &Account) -> Result<(), Error> {
         let subscription = self.running_to_manage(account).await?;
-        self.stripe.end_now(&subscription.id).await?;
+        self.done(account, &subscription, self.stripe.end_now(&subscription.id).await).await?;
         self.acted(account, &subscription, Action::EndedNow).await
     }
 
@@ -92,7 +92,7 @@ impl App {
         // In a trial nothing is charged, and Stripe would show the invoice of its end.
         let preview = if timing == Timing::Now && subscription.status != Status::Trialing {
             let preview = self.stripe.preview(&subscription, &self.target(wanted)?, at).await;
-            Some(preview.map_err(as_refusal)?)
+            Some(self.done(account, &subscription, preview).await?)
         } else {
             None
         };
@@ -107,7 +107,10 @@ impl App {
         self.release_schedule(&subscription).await?;
         match timing {
             Timing::Now => self.change_now(account, &subscription, &target, at).await?,
-            Timing::PeriodEnd => self.stripe.change_at_period_end(&subscription, &target).await?,
+            Timing::PeriodEnd => {
+                let scheduled = self.stripe.change_at_period_end(&subscription, &target).await;
+                self.done(account, &subscription, scheduled).await?;
+            }
         }
         let action = Action::ChangeRequested {
             plan: wanted.plan.clone(),
@@ -179,7 +182,27 @@ impl App {
                 return Ok(());
             }
         }
-        done.map_err(as_refusal)
+        self.done(account, subscription, done).await
+    }
+
+    /// What Stripe answered. Where it refuses, the subscription is not what we took it for: what it is now is stored
+    /// before anybody is told.
+    async fn done<T>(
+        &self,
+        account: &Account,
+        subscription: &Subscription,
+        answer: Result<T, stripe::Error>,
+    ) -> Result<T, Error> {
+        let Err(stripe::Error::Refused { message, .. }) = answer else { return Ok(answer?) };
+        tracing::warn!(subscription = subscription.id, message, "Stripe refused; looking at what is there");
+        let cause = Cause::actor(Actor::User(account.user.clone()));
+        match self.sync_subscription(&subscription.id, cause).await {
+            // A subscription that Stripe does not have is the reconciliation's to end.
+            Err(Error::Stripe(error)) if error.is_missing() => {}
+            synced => drop(synced?),
+        }
+        let message = "This cannot be done any more: the subscription has changed. This is how it stands now.";
+        Err(Error::refused(Code::Conflict, message))
     }
 
     async fn release_schedule(&self, subscription: &Subscription) -> Result<(), Error> {
@@ -205,13 +228,5 @@ impl App {
             Synced::Unowned => Err(Error::refused(Code::Conflict, "This subscription is not yours any more.")),
             Synced::Applied { .. } | Synced::Older { .. } | Synced::Stale | Synced::Ask => Ok(()),
         }
-    }
-}
-
-/// Stripe refuses a change for reasons that a customer can act on, such as a declined card.
-fn as_refusal(error: stripe::Error) -> Error {
-    match error {
-        stripe::Error::Declined(sentence) => Error::refused(Code::PaymentRequired, sentence),
-        other => other.into(),
     }
 }

@@ -1,6 +1,8 @@
 //! What goes wrong between Stripe and us: events that come in any order, late, never or again; calls that are cut off,
 //! refused or slow; events that cannot be applied. In the end both sides say the same.
 
+use std::collections::HashSet;
+
 use billhook::server::reconcile::Scope;
 use domain::organization::OrganizationId;
 use reqwest::StatusCode;
@@ -12,14 +14,22 @@ use crate::webhook::{deliver, signed_now};
 impl World {
     /// The events that Stripe has made, oldest first.
     pub async fn events(&self) -> Vec<Value> {
-        let mut all: Vec<Value> = Vec::new();
+        self.events_since(&HashSet::new()).await
+    }
+
+    /// The events that Stripe has made since the newest of these, oldest first.
+    pub async fn events_since(&self, known: &HashSet<String>) -> Vec<Value> {
+        let mut new: Vec<Value> = Vec::new();
         loop {
-            let after = all.last().map(|event| format!("&starting_after={}", event["id"].as_str().unwrap()));
+            let after = new.last().map(|event| format!("&starting_after={}", event["id"].as_str().unwrap()));
             let page = self.stripe(&format!("/v1/events?limit=100{}", after.unwrap_or_default())).await;
-            all.extend(page["data"].as_array().unwrap().iter().cloned());
-            if page["has_more"] != true {
-                all.reverse();
-                return all;
+            let events = page["data"].as_array().unwrap();
+            let fresh = events.iter().take_while(|event| !known.contains(event["id"].as_str().unwrap())).cloned();
+            let before = new.len();
+            new.extend(fresh);
+            if page["has_more"] != true || new.len() - before < events.len() {
+                new.reverse();
+                return new;
             }
         }
     }

@@ -158,6 +158,13 @@ impl World {
         serde_json::from_str(&answer).unwrap()
     }
 
+    /// The same, where a refusal is an answer as well.
+    pub async fn stripe_try(&self, path: &str, fields: &[(&str, &str)]) {
+        let url = format!("{}{path}", self.sandbox.stripe_url());
+        let request = Client::new().post(url).bearer_auth(self.sandbox.secret_key()).form(fields);
+        drop(request.send().await.unwrap());
+    }
+
     /// Compares everything with Stripe.
     pub async fn reconcile(&self, repair: bool) -> Report {
         let scope = Scope { organization: None, repair, calls_per_second: 1_000_000 };
@@ -188,7 +195,7 @@ impl World {
         Browser { client, url: self.url.clone() }
     }
 
-    /// A browser in which somebody has signed in.
+    /// A browser in which somebody has signed in: a ready user by name, or anybody by address.
     pub async fn signed_in(&self, user: &str) -> Browser {
         let browser = self.browser();
         let landed = browser.sign_in(user, "/dashboard").await;
@@ -253,10 +260,13 @@ impl Browser {
     }
 
     async fn post_to_provider(&self, authorize: &str, request: &str, user: &str) -> Response {
-        let page = self.get(authorize).await.text().await.unwrap();
-        let marker = format!("{user}@");
-        let email =
-            page.split(['"', '>', '<']).find(|text| text.starts_with(&marker)).expect("a ready user").to_owned();
+        let email = if user.contains('@') {
+            user.to_owned()
+        } else {
+            let page = self.get(authorize).await.text().await.unwrap();
+            let marker = format!("{user}@");
+            page.split(['"', '>', '<']).find(|text| text.starts_with(&marker)).expect("a ready user").to_owned()
+        };
         let address = authorize.split_once('?').unwrap().0;
         self.post(address, &[("request", request), ("email", &email)]).await
     }
@@ -289,14 +299,7 @@ impl Browser {
 
     /// Pays on Stripe's page with this card and answers with where it leads.
     pub async fn pay_with(&self, page: &str, number: &str) -> String {
-        let card = [
-            ("email", "payer@example.com"),
-            ("number", number),
-            ("expiry", "12 / 34"),
-            ("cvc", "123"),
-            ("name", "A Payer"),
-        ];
-        let response = self.post(page, &card).await;
+        let response = self.post(page, &card(number)).await;
         assert_eq!(response.status(), StatusCode::SEE_OTHER, "{}", response.text().await.unwrap());
         location(&response)
     }
@@ -307,6 +310,11 @@ impl Browser {
         assert_eq!(response.status(), StatusCode::OK);
         response.json::<Value>().await.unwrap()["organizations"][0].clone()
     }
+}
+
+/// What is written on Stripe's page.
+pub fn card(number: &str) -> [(&'static str, &str); 5] {
+    [("email", "payer@example.com"), ("number", number), ("expiry", "12 / 34"), ("cvc", "123"), ("name", "A Payer")]
 }
 
 /// Where a redirect leads.

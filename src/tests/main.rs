@@ -6,6 +6,7 @@ mod auth;
 mod catalog;
 mod checkout;
 mod config;
+mod convergence;
 #[path = "../dev.rs"]
 mod dev;
 mod faults;
