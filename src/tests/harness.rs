@@ -30,19 +30,19 @@ pub struct World {
 }
 
 /// A database that only one test sees.
-struct Database {
-    url: String,
+pub struct Database {
+    pub url: String,
     file: Option<PathBuf>,
 }
 
 impl Database {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
+        sqlx::any::install_default_drivers();
         let name = format!("billhook_{}", uuid::Uuid::new_v4().simple());
         let Ok(server) = std::env::var("BILLHOOK_TEST_POSTGRES") else {
             let file = std::env::temp_dir().join(format!("{name}.db"));
             return Self { url: format!("sqlite://{}?mode=rwc", file.display()), file: Some(file) };
         };
-        sqlx::any::install_default_drivers();
         let admin = AnyPool::connect(&server).await.expect("the PostgreSQL of BILLHOOK_TEST_POSTGRES answers");
         sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.unwrap();
         admin.close().await;

@@ -7,6 +7,7 @@ mod catalog;
 mod checkout;
 mod config;
 mod convergence;
+mod crash;
 #[path = "../dev.rs"]
 mod dev;
 mod faults;

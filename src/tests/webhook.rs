@@ -26,8 +26,13 @@ pub async fn deliver(world: &World, path: &str, signature: Option<String>, body:
 
 /// The header of a delivery that is sent now.
 pub fn signed_now(world: &World, body: &str) -> String {
+    signature_now(world.sandbox.webhook_secret(), body)
+}
+
+/// The same for a secret.
+pub fn signature_now(secret: &str, body: &str) -> String {
     let time = now();
-    format!("t={time},v1={}", sign(world.sandbox.webhook_secret(), time, body))
+    format!("t={time},v1={}", sign(secret, time, body))
 }
 
 fn event(id: &str) -> String {
