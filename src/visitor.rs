@@ -66,6 +66,8 @@ pub struct Account {
     pub tier: PlanId,
     /// The tier's name in the catalogue.
     pub tier_name: String,
+    /// Whether a subscription is running, whatever it unlocks.
+    pub subscribed: bool,
     /// Goes up with every change that a page of the organization could show.
     pub revision: i64,
     /// Whether the person or the organization has had its trial.

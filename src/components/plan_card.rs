@@ -17,8 +17,8 @@ pub enum Offer {
     Current,
     /// Goes to checkout, with these words.
     Buy(&'static str),
-    /// Goes to the billing settings, where an existing subscription is changed.
-    Change,
+    /// Goes to what a change of the running subscription would cost, with these words.
+    Change(&'static str),
     /// Goes to the contact form.
     ContactSales,
     /// Signs up for nothing to pay.
@@ -104,7 +104,7 @@ fn button(plan: &Plan, offer: &Offer) -> AnyView {
     match offer {
         Offer::Current => view! { <a class="button" href="/settings/billing">"Manage plan"</a> }.into_any(),
         Offer::Buy(words) => to(format!("/checkout/{}", plan.id), words),
-        Offer::Change => to("/settings/billing".to_owned(), "Change plan"),
+        Offer::Change(words) => to(format!("/settings/billing/change/{}", plan.id), words),
         Offer::ContactSales => to("/contact-sales".to_owned(), "Contact Sales"),
         Offer::Free => {
             view! { <a class="button" href="/auth/login?return_to=%2Fdashboard">"Get started"</a> }.into_any()

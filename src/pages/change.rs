@@ -103,7 +103,7 @@ fn Change(change: ChangeView) -> impl IntoView {
                             {lines.into_iter().map(|(what, amount)| view! { <div><dt>{what}</dt><dd>{amount}</dd></div> }).collect_view()}
                             <div class="sums-total"><dt>"Due today"</dt><dd data-testid="due-today">{due}</dd></div>
                             {credit.map(|credit| view! { <div><dt>"Credited to your balance"</dt><dd>{credit}</dd></div> })}
-                            <div><dt>"Next invoice"</dt><dd data-testid="next-invoice">{next}</dd></div>
+                            <div><dt>"Next invoice"</dt><dd class="long" data-testid="next-invoice">{next}</dd></div>
                         </dl>
                         <Confirm fields at=Some(at) words=if charged { "Confirm and pay" } else { "Confirm the change" } />
                     </section>
@@ -115,7 +115,7 @@ fn Change(change: ChangeView) -> impl IntoView {
                         <p>{format!("You keep {} until then, because it is paid. Nothing is charged today.", change.from)}</p>
                         <dl class="sums">
                             <div class="sums-total"><dt>"Due today"</dt><dd data-testid="due-today">"Nothing"</dd></div>
-                            <div><dt>"Next invoice"</dt><dd data-testid="next-invoice">{next}</dd></div>
+                            <div><dt>"Next invoice"</dt><dd class="long" data-testid="next-invoice">{next}</dd></div>
                         </dl>
                         <Confirm fields at=None words="Schedule the change" />
                     </section>

@@ -81,12 +81,14 @@ fn offer(plan: &Plan, account: Option<&Account>) -> Offer {
     let Some(account) = account else {
         return if free { Offer::Free } else { buy(catalog.trial.is_some()) };
     };
-    let pays = account.tier != catalog.free_plan;
-    match (plan.id == account.tier, pays) {
-        (true, _) => Offer::Current,
-        (false, true) if free => Offer::Refused("To go back to this plan, cancel in the billing settings."),
-        (false, true) => Offer::Change,
-        (false, false) => buy(catalog.trial.is_some() && !account.trial_used),
+    let current = plan.id == account.tier;
+    match (account.subscribed, current, free) {
+        (true, true, _) | (false, true, true) => Offer::Current,
+        (true, false, true) => Offer::Refused("To go back to this plan, cancel in the billing settings."),
+        (true, false, false) if catalog.rank(&plan.id) > catalog.rank(&account.tier) => Offer::Change("Upgrade"),
+        (true, false, false) => Offer::Change("Downgrade"),
+        (false, false, true) => Offer::Free,
+        (false, _, false) => buy(catalog.trial.is_some() && !account.trial_used),
     }
 }
 

@@ -34,6 +34,7 @@ impl App {
         Ok(Some(Account {
             tier_name: tier_name(&self.catalog, &organization.tier),
             revision: membership.revision,
+            subscribed: membership.running > 0,
             trial_used: organization.trial_used_at.is_some() || membership.user_trial_used_at.is_some(),
             user: membership.user,
             name: membership.user_name,

@@ -36,6 +36,8 @@ pub struct Membership {
     pub role: Role,
     /// The organization's revision.
     pub revision: i64,
+    /// How many subscriptions of the organization are running.
+    pub running: i64,
     /// Where.
     pub organization: Organization,
 }
@@ -48,6 +50,7 @@ struct MembershipRow {
     user_trial_used_at: Option<i64>,
     role: String,
     revision: i64,
+    running: i64,
     #[sqlx(flatten)]
     organization: OrganizationRow,
 }
@@ -91,6 +94,7 @@ impl MembershipRow {
             user_trial_used_at: self.user_trial_used_at.map(Timestamp),
             role,
             revision: self.revision,
+            running: self.running,
             organization: self.organization.read()?,
         })
     }
@@ -106,6 +110,8 @@ impl Store {
     pub async fn memberships(&self, user: &UserId) -> Result<Vec<Membership>, Error> {
         let rows: Vec<MembershipRow> = sqlx::query_as(
             "SELECT u.id AS user_id, u.email, u.name AS user_name, u.trial_used_at AS user_trial_used_at, m.role, o.revision,
+                    (SELECT COUNT(*) FROM subscriptions s WHERE s.organization_id = o.id
+                        AND s.status NOT IN ('canceled', 'incomplete_expired')) AS running,
                     o.id, o.name, o.kind, o.subscription_tier, o.tier_reason, o.tier_review_at,
                     o.stripe_customer_id, o.trial_used_at
              FROM memberships m

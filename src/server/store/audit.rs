@@ -118,6 +118,8 @@ pub struct Standing {
     quantity: u32,
     period_end: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
+    trial_end: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     ends_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<NextTerms>,
@@ -133,6 +135,7 @@ impl Standing {
             price: subscription.price.clone(),
             quantity: subscription.quantity,
             period_end: subscription.period_end,
+            trial_end: subscription.trial_end,
             ends_at: subscription.scheduled_end(),
             next: subscription.next.clone(),
             pending: subscription.pending.clone(),

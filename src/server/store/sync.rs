@@ -191,10 +191,11 @@ async fn sync(
     let stored = load(connection, &organization.id).await?;
     let known = stored.iter().find(|known| known.subscription.id == told.subscription().id);
     let older = |why| Ok(Synced::Older { organization: organization.id.clone(), why });
+    let mut beside = false;
     let (horizon, read_at_ms) = match told {
         Told::Answer(reading) => {
             // What is shown beside a subscription is news even where the subscription itself is final.
-            let beside = note_beside(connection, &organization.id, reading).await?;
+            beside = note_beside(connection, &organization.id, reading).await?;
             match known {
                 Some(known) if known.subscription.status.is_terminal() => {
                     if beside {
@@ -231,7 +232,7 @@ async fn sync(
     }
     note_trial(connection, &organization.id, &subscription).await?;
     let tier = settle(connection, &organization, &cause.actor, moment.now, decide).await?;
-    changed |= tier != organization.tier || matches!(told, Told::Answer(_));
+    changed |= tier != organization.tier || beside;
     if changed {
         touch(connection, &organization.id).await?;
     }
