@@ -1,6 +1,7 @@
 //! The surroundings of a test: an application with its sandbox on free ports, and a browser to visit it with.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 
 use billhook::server::clock::Clock;
@@ -115,6 +116,18 @@ impl World {
         let listener = TcpListener::bind(self.url.trim_start_matches("http://")).await.unwrap();
         self.app = App::open(Config::read(&self.variables).unwrap(), clock_of(&self.sandbox)).await.unwrap();
         self.serve(listener);
+    }
+
+    /// Runs the binary's command beside the application: what it printed, or what it said of its failure.
+    pub fn command(&self, arguments: &[&str]) -> Result<String, String> {
+        let command = Command::new(env!("CARGO_BIN_EXE_billhook"))
+            .args(arguments)
+            .env_clear()
+            .envs(self.variables.clone())
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        if command.status.success() { Ok(text(command.stdout)) } else { Err(text(command.stderr)) }
     }
 
     /// A connection to the test's database, to look at what the application stored.

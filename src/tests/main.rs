@@ -14,6 +14,7 @@ mod faults;
 mod guard;
 mod harness;
 mod life;
+mod operator;
 mod pages;
 mod restart;
 mod tidy;

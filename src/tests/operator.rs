@@ -1,0 +1,57 @@
+//! What operators do at the command line, with the binary itself beside a running application.
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::harness::World;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_see_what_happened_and_put_it_right() {
+    let world = World::start().await;
+    world.control("/sandbox/webhooks", json!({"mode": "drop"})).await;
+    let browser = world.signed_in("ada").await;
+    let page = browser.check_out(&[("plan", "pro")]).await;
+    browser.pay(&page).await;
+    let id = browser.organization().await["id"].as_str().unwrap().to_owned();
+
+    let look = world.command(&["reconcile"]).expect("a report");
+    assert!(look.contains("never arrived") && look.contains("is not stored") && look.contains("--repair"), "{look}");
+    assert_eq!(browser.organization().await["subscriptionTier"], "free");
+    let repair = world.command(&["reconcile", "--repair", "--organization", &id]).expect("a repair");
+    assert!(repair.contains("(put right)"), "{repair}");
+    assert_eq!(browser.organization().await["subscriptionTier"], "pro");
+    let line = world.command(&["timeline", &id]).expect("a time line");
+    assert!(line.contains("reconciliation") && line.contains(r#""after":"pro""#), "{line}");
+
+    world.command(&["reconcile", "--repair"]).expect("the events");
+    world.worked_off().await;
+    let events = world.command(&["events", "list", "--status", "applied"]).expect("a list");
+    let event = events.split_whitespace().find(|word| word.starts_with("evt_")).expect("an event").to_owned();
+    let shown = world.command(&["events", "show", &event]).expect("an event");
+    assert!(shown.contains(&id) && shown.contains(r#""object":"event""#), "{shown}");
+    world.command(&["events", "replay", &event]).expect("a replay");
+    world.app.inbox.ring();
+    world.worked_off().await;
+    assert_eq!(world.app.store.event(&event).await.unwrap().unwrap().status, "applied");
+
+    let ended = world.command(&["cancel-now", &id]).expect("an end");
+    assert!(ended.contains("has ended"), "{ended}");
+    assert_eq!(world.stripe("/v1/subscriptions?status=all").await["data"][0]["status"], "canceled");
+    assert_eq!(browser.get("/settings/billing").await.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_there_is_said_with_what_to_do() {
+    let world = World::start().await;
+    for (arguments, words) in [
+        (vec!["timeline", "org_nobody"], "there is no organization org_nobody"),
+        (vec!["events", "show", "evt_none"], "billhook events list"),
+        (vec!["events", "replay", "evt_none"], "there is no event"),
+        (vec!["events", "list", "--status", "odd"], "pending, applied, ignored or dead"),
+        (vec!["reconcile", "--organization", "org_nobody"], "There is no organization org_nobody"),
+        (vec!["cancel-now", "org_nobody"], "no subscription that is running"),
+    ] {
+        let said = world.command(&arguments).expect_err("a failure");
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    }
+}
