@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::{Browser, World, location};
-use crate::webhook::{deliver, signed_now};
+use crate::webhook::{deliver, signature_now, signed_now};
 
 impl World {
     /// The events that Stripe has made, oldest first.
@@ -357,4 +357,50 @@ async fn the_time_line_says_who_did_what_and_why() {
     assert!(has("usr_", "subscription", "ends_at"), "{lines:#?}");
     assert!(has("stripe", "customer.subscription.updated", "applied"), "{lines:#?}");
     assert!(lines.is_sorted_by_key(|line| line.at), "oldest first");
+}
+
+#[tokio::test]
+async fn while_a_secret_is_rolled_deliveries_under_both_are_taken() {
+    let world = World::with("builder", &[("STRIPE_WEBHOOK_SECRET", "whsec_new, whsec_billhook_sandbox")]).await;
+    for (index, secret) in ["whsec_new", "whsec_billhook_sandbox"].into_iter().enumerate() {
+        let body = json!({"id": format!("evt_{index}"), "type": "plan.created"}).to_string();
+        let response = deliver(&world, "/api/webhooks/stripe", Some(signature_now(secret, &body)), &body).await;
+        assert_eq!(response.status(), StatusCode::OK, "{secret}");
+    }
+    let body = json!({"id": "evt_old", "type": "plan.created"}).to_string();
+    let response = deliver(&world, "/api/webhooks/stripe", Some(signature_now("whsec_gone", &body)), &body).await;
+    assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(world.count("stripe_events").await, 2);
+}
+
+#[tokio::test]
+async fn stripe_asking_to_slow_down_is_not_a_failure() {
+    let world = World::start().await;
+    let browser = world.signed_in("ada").await;
+    let busy = |path: &str, status: u16| json!({"path_prefix": path, "method": "POST", "status": status, "times": 1});
+    let faults = json!({"next": [busy("/v1/customers", 429), busy("/v1/checkout/sessions", 409)]});
+    world.control("/sandbox/faults", faults).await;
+    let page = browser.check_out(&[("plan", "pro")]).await;
+    assert!(page.contains("/c/pay/"), "{page}");
+    assert_eq!(world.stripe("/v1/checkout/sessions").await["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_database_that_is_locked_is_waited_for_and_then_stripe_is_told_to_come_again() {
+    let world = World::start().await;
+    let database = world.database().await;
+    let mut holder = database.acquire().await.unwrap();
+    let postgres = std::env::var("BILLHOOK_TEST_POSTGRES").is_ok();
+    let hold = if postgres { "BEGIN; LOCK TABLE stripe_events IN EXCLUSIVE MODE" } else { "BEGIN IMMEDIATE" };
+    sqlx::raw_sql(hold).execute(&mut *holder).await.unwrap();
+    let body = json!({"id": "evt_1", "type": "plan.created"}).to_string();
+    let began = std::time::Instant::now();
+    let refused = deliver(&world, "/api/webhooks/stripe", Some(signed_now(&world, &body)), &body).await;
+    assert!(refused.status().is_server_error(), "{}: only a stored event is answered 2xx", refused.status());
+    assert!(began.elapsed().as_secs() < 25, "the wait has an end");
+    sqlx::raw_sql("ROLLBACK").execute(&mut *holder).await.unwrap();
+    assert_eq!(world.count("stripe_events").await, 0, "nothing was half written");
+    let taken = deliver(&world, "/api/webhooks/stripe", Some(signed_now(&world, &body)), &body).await;
+    assert_eq!(taken.status(), StatusCode::OK);
+    assert_eq!(world.count("stripe_events").await, 1);
 }

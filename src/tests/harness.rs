@@ -80,6 +80,11 @@ impl World {
 
     /// An application on a built-in catalogue.
     pub async fn with_catalog(catalog: &str) -> Self {
+        Self::with(catalog, &[]).await
+    }
+
+    /// An application on a built-in catalogue, with more variables.
+    pub async fn with(catalog: &str, more: &[(&str, &str)]) -> Self {
         // What the application logs is shown for a test that fails, where RUST_LOG asks for it; one test sets it up.
         let filter = tracing_subscriber::EnvFilter::from_default_env();
         drop(tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init());
@@ -93,6 +98,9 @@ impl World {
         let places = dev::Places { stripe_addr: any_port, oidc_addr: any_port, data: None, public_url: url.clone() };
         let plans = read_catalog(&variables).unwrap();
         let sandbox = Arc::new(dev::start(places, &plans, &mut variables).await.unwrap());
+        for (name, value) in more {
+            variables.set(*name, *value);
+        }
         let app = App::open(Config::read(&variables).unwrap(), clock_of(&sandbox)).await.unwrap();
         let mut world = Self { url, sandbox, app, variables, database, stop: None, running: None };
         world.serve(listener);

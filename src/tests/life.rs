@@ -377,3 +377,47 @@ async fn seats_that_do_not_fit_are_refused_with_the_reason() {
     assert_eq!(location(&browser.post("/api/subscription/change", &more).await), SETTINGS);
     assert_eq!(world.subscription().await["items"]["data"][0]["quantity"], 40);
 }
+
+#[tokio::test]
+async fn when_all_retries_have_failed_the_plan_is_gone_at_once() {
+    let world = World::start().await;
+    let browser = world.subscriber_with("ada", &[("plan", "pro")], FAILS_LATER).await;
+    world.pass(json!({"months": 1})).await;
+    world.pass(json!({"days": 20})).await;
+    let at_stripe = world.subscription().await;
+    assert_eq!(
+        (&at_stripe["status"], &at_stripe["cancellation_details"]["reason"]),
+        (&json!("canceled"), &json!("payment_failed"))
+    );
+    assert_eq!(tier(&browser).await, "free", "nobody paid for the rest of the period");
+    let page = settings(&browser).await;
+    assert!(page.contains("Ended on") && page.contains("See plans"), "{page}");
+}
+
+#[tokio::test]
+async fn an_open_dispute_takes_the_plan_away_where_the_team_says_so() {
+    let world = World::with("builder", &[("STRIPE_DOWNGRADE_ON_DISPUTE", "true")]).await;
+    let browser = world.subscriber("ada", &[("plan", "pro")]).await;
+    let customer = world.subscription().await["customer"].clone();
+    let dispute = world.control("/sandbox/disputes", json!({"customer": customer})).await;
+    world.settled().await;
+    assert_eq!(tier(&browser).await, "free");
+    assert!(settings(&browser).await.contains("The plan is locked until that is decided"));
+    let close = format!("/sandbox/disputes/{}/close", dispute["id"].as_str().unwrap());
+    world.control(&close, json!({"outcome": "won"})).await;
+    world.settled().await;
+    assert_eq!(tier(&browser).await, "pro");
+}
+
+#[tokio::test]
+async fn a_promotion_code_is_taken_at_checkout() {
+    let world = World::start().await;
+    let coupon = world.stripe_post("/v1/coupons", &[("percent_off", "50"), ("duration", "once")]).await;
+    let fields =
+        [("promotion[type]", "coupon"), ("promotion[coupon]", coupon["id"].as_str().unwrap()), ("code", "HALF")];
+    world.stripe_post("/v1/promotion_codes", &fields).await;
+    let browser = world.signed_in("ada").await;
+    let page = browser.check_out(&[("plan", "pro")]).await;
+    let session = world.stripe("/v1/checkout/sessions").await["data"][0].clone();
+    assert_eq!(session["allow_promotion_codes"], true, "{page}");
+}

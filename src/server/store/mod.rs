@@ -111,10 +111,15 @@ impl Store {
 
 fn pool_options(sqlite: bool) -> AnyPoolOptions {
     let options = AnyPoolOptions::new().max_connections(16).acquire_timeout(Duration::from_secs(10));
-    if !sqlite {
-        return options;
-    }
-    options.after_connect(|connection, _| Box::pin(prepare_sqlite(connection)))
+    options.after_connect(move |connection, _| {
+        Box::pin(async move {
+            if sqlite {
+                return prepare_sqlite(connection).await;
+            }
+            // As long as SQLite waits: whoever waits for a lock is answered while there is somebody to answer.
+            connection.execute("SET lock_timeout = '10s'").await.map(drop)
+        })
+    })
 }
 
 /// WAL lets readers work beside the writer; FULL makes a commit survive a power cut, which is what 2xx promises.
