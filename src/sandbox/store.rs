@@ -238,6 +238,12 @@ impl Store {
     }
 }
 
+/// A point within a transaction.
+pub(crate) struct Mark {
+    changes: usize,
+    touched: BTreeSet<(u64, String, String)>,
+}
+
 /// Changes that happen together or not at all.
 pub(crate) struct Transaction<'s> {
     inner: MutexGuard<'s, Inner>,
@@ -269,16 +275,16 @@ impl Transaction<'_> {
     }
 
     /// A point to which [`Transaction::undo_to`] can go back.
-    pub(crate) fn mark(&self) -> usize {
-        self.undo.len()
+    pub(crate) fn mark(&mut self) -> Mark {
+        Mark { changes: self.undo.len(), touched: std::mem::take(&mut self.touched) }
     }
 
     /// Takes back everything since a mark.
-    pub(crate) fn undo_to(&mut self, mark: usize) {
-        for change in self.undo.split_off(mark).into_iter().rev() {
+    pub(crate) fn undo_to(&mut self, mark: Mark) {
+        for change in self.undo.split_off(mark.changes).into_iter().rev() {
             self.inner.data.apply(change);
         }
-        self.touched = self.undo.iter().map(|change| (change.seq, change.kind.clone(), change.id.clone())).collect();
+        self.touched = mark.touched;
     }
 
     /// Removes an object, if it is there.

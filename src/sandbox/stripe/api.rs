@@ -16,7 +16,7 @@ use super::account::{API_VERSION, Origin};
 use super::error::ApiError;
 use super::routes::{self, Call};
 use super::traffic::{self, Fault};
-use super::{SECRET_KEY, Stripe, expand, form, idempotency, test_clocks, timers};
+use super::{SECRET_KEY, Stripe, expand, form, idempotency, test_clocks};
 use crate::ids;
 use crate::json::Json;
 
@@ -147,8 +147,8 @@ impl Stripe {
     /// Executes the request unless its key has an answer already.
     fn once(&self, incoming: &Incoming, key: Option<&str>, fault: Option<&Fault>) -> Result<Answer, ApiError> {
         let fingerprint = incoming.fingerprint();
+        self.catch_up()?;
         let kept = self.run(Origin::default(), |account| {
-            timers::run_due(account);
             key.map_or(Ok(None), |key| idempotency::kept(account, key, &fingerprint))
         })?;
         if let Some((status, body)) = kept {

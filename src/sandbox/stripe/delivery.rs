@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use super::account::{Account, Origin};
 use super::events::{DELIVERED, OUTBOX};
 use super::mode::DeliveryMode;
-use super::{Stripe, signature, timers, webhook_endpoints};
+use super::{Stripe, signature, webhook_endpoints};
 use crate::calendar;
 use crate::json::Json;
 
@@ -42,11 +42,7 @@ pub(crate) async fn work(stripe: Arc<Stripe>, client: reqwest::Client) {
     let mut sending = JoinSet::new();
     loop {
         changes.mark_unchanged();
-        let timers = stripe.run(Origin::default(), |account| {
-            timers::run_due(account);
-            Ok(())
-        });
-        if let Err(error) = timers {
+        if let Err(error) = stripe.catch_up() {
             tracing::error!(message = error.message(), "sandbox timers failed");
         }
         for job in due(&stripe, &busy) {
@@ -68,6 +64,9 @@ pub(crate) async fn work(stripe: Arc<Stripe>, client: reqwest::Client) {
 /// Until the next retry, at most a tick.
 fn pause(stripe: &Stripe) -> Duration {
     let wait = stripe.store.read(|data| {
+        if DeliveryMode::of(data).holds() {
+            return None;
+        }
         let now = data.now();
         data.newest(OUTBOX).map(|delivery| delivery.int("due") - now).filter(|wait| *wait > 0).min()
     });

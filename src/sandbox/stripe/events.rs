@@ -134,6 +134,28 @@ fn all(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     })
 }
 
+/// Forgets events that nobody can ask for any more, once they have been delivered.
+pub(crate) fn forget_old(account: &mut Account) {
+    let oldest = account.clock() - RETENTION;
+    let endpoints: Vec<&str> = account.data().oldest("webhook_endpoint").map(|(id, _)| id).collect();
+    let waits = |id: &str| endpoints.iter().any(|endpoint| account.get(OUTBOX, &delivery_id(id, endpoint)).is_some());
+    let gone: Vec<String> = account
+        .data()
+        .oldest("event")
+        .take_while(|(_, event)| event.int("created") < oldest || on_a_test_clock(event))
+        .filter(|(id, event)| !on_a_test_clock(event) && !waits(id))
+        .map(|(id, _)| id.to_owned())
+        .collect();
+    let deliveries: Vec<String> =
+        gone.iter().flat_map(|id| endpoints.iter().map(|endpoint| delivery_id(id, endpoint))).collect();
+    for id in gone {
+        account.remove("event", &id);
+    }
+    for id in deliveries {
+        account.remove(DELIVERED, &id);
+    }
+}
+
 /// Whether an event tells of somebody for whom it may be any time.
 fn on_a_test_clock(event: &Value) -> bool {
     let object = event.get("data").and_then(|data| data.get("object"));

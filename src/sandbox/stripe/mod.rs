@@ -155,6 +155,12 @@ impl Stripe {
         outcome
     }
 
+    /// Does everything that is due by now.
+    fn catch_up(&self) -> Result<(), ApiError> {
+        while self.run(Origin::default(), |account| Ok(timers::run_some(account)))? {}
+        Ok(())
+    }
+
     /// A payment that was made to fail has failed, even where the request was undone because of it.
     fn remember_failures(&self, struck: &[String]) -> Result<(), crate::Error> {
         if struck.is_empty() {

@@ -107,3 +107,63 @@ async fn only_own_subscriptions_and_offered_plans() {
     let refused = submit(&world, &format!("{closed}/subscriptions/{subscription}/cancel"), &[]).await;
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
 }
+
+#[tokio::test]
+async fn a_prepared_change_is_shown_with_its_price_and_confirmed() {
+    let world = World::new().await;
+    let (customer, subscription) = subscribed(&world).await;
+    let path = format!("/v1/subscriptions/{subscription}");
+    let item = text(&world.get(&path).await["items"]["data"][0]["id"]);
+    let mut params = vec![
+        ("customer", customer.as_str()),
+        ("flow_data[type]", "subscription_update_confirm"),
+        ("flow_data[subscription_update_confirm][subscription]", &subscription),
+        ("flow_data[subscription_update_confirm][items][0][id]", &item),
+        ("flow_data[subscription_update_confirm][items][0][price]", "price_pro_year"),
+        ("flow_data[after_completion][type]", "redirect"),
+        ("flow_data[after_completion][redirect][return_url]", "http://app.example/changed"),
+    ];
+    let url = portal(&world, &params).await;
+    let first = world.client.get(&url).send().await.expect("a page");
+    let page = world.url(&location(&first));
+    let shown = html(&world, &page).await;
+    for expected in ["Confirm your update", "Amount due today", "$289.00", "Unused time on PRO"] {
+        assert!(shown.contains(expected), "{expected} is not on the page: {shown}");
+    }
+    assert_eq!(world.get(&path).await["items"]["data"][0]["price"]["id"], "price_pro_month");
+    assert_eq!(location(&submit(&world, &page, &[]).await), "http://app.example/changed");
+    assert_eq!(world.get(&path).await["items"]["data"][0]["price"]["id"], "price_pro_year");
+    params[3].1 = "si_somebody_elses";
+    let refused = world.refused("/v1/billing_portal/sessions", &params, StatusCode::BAD_REQUEST).await;
+    assert_eq!(refused["code"], "resource_missing");
+}
+
+#[tokio::test]
+async fn a_payment_method_flow_returns_where_it_was_told() {
+    let world = World::new().await;
+    let (customer, _) = subscribed(&world).await;
+    let params = [
+        ("customer", customer.as_str()),
+        ("flow_data[type]", "payment_method_update"),
+        ("flow_data[after_completion][type]", "redirect"),
+        ("flow_data[after_completion][redirect][return_url]", "http://app.example/card"),
+    ];
+    let first = world.client.get(portal(&world, &params).await).send().await.expect("a page");
+    let page = world.url(&location(&first));
+    let card = [("number", "5555555555554444"), ("expiry", "12 / 40"), ("cvc", "123")];
+    assert_eq!(location(&submit(&world, &page, &card).await), "http://app.example/card");
+}
+
+#[tokio::test]
+async fn canceling_here_gives_up_a_scheduled_plan() {
+    let world = World::new().await;
+    let (customer, subscription) = subscribed(&world).await;
+    let schedule = world.post("/v1/subscription_schedules", &[("from_subscription", &subscription)]).await;
+    let url = portal(&world, &[("customer", &customer)]).await;
+    submit(&world, &format!("{url}/subscriptions/{subscription}/cancel"), &[]).await;
+    let canceled = world.get(&format!("/v1/subscriptions/{subscription}")).await;
+    assert_eq!((&canceled["schedule"], &canceled["cancel_at"].is_null()), (&Value::Null, &false));
+    let schedule = world.get(&format!("/v1/subscription_schedules/{}", text(&schedule["id"]))).await;
+    assert_eq!(schedule["status"], "released");
+    world.history_is_consistent().await;
+}

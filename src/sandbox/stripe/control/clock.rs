@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::calendar;
 use crate::page::see_other;
-use crate::stripe::account::{Account, Origin};
+use crate::stripe::account::Account;
 use crate::stripe::error::ApiError;
 use crate::stripe::{Stripe, timers};
 
@@ -100,28 +100,22 @@ pub(super) async fn show(State(stripe): Server) -> Response {
 
 /// Moves the clock; what has become due has happened when this answers.
 pub(super) async fn advance(State(stripe): Server, JsonBody(by): JsonBody<Step>) -> Response {
-    let moved = stripe.control(|account| step(account, &by));
-    stripe.catch_up();
-    moved
+    go(&stripe, &by)
+}
+
+fn go(stripe: &Stripe, by: &Step) -> Response {
+    let moved = stripe.control(|account| step(account, by));
+    let outcome = stripe.catch_up();
+    // Deliveries may have become due although nothing changed.
+    stripe.store.nudge();
+    match outcome {
+        Ok(()) => moved,
+        Err(error) => (error.status(), JsonBody(error.body("sandbox"))).into_response(),
+    }
 }
 
 /// The same from the page.
 pub(super) async fn advance_form(State(stripe): Server, Form(by): Form<Step>) -> Response {
-    stripe.control(|account| step(account, &by));
-    stripe.catch_up();
+    go(&stripe, &by);
     see_other("/")
-}
-
-impl Stripe {
-    /// Does what has become due, before anybody asks.
-    pub(super) fn catch_up(&self) {
-        let outcome = self.run(Origin::default(), |account| {
-            timers::run_due(account);
-            Ok(())
-        });
-        if let Err(error) = outcome {
-            tracing::error!(message = error.message(), "sandbox timers failed");
-        }
-        self.store.nudge();
-    }
 }

@@ -42,6 +42,12 @@ fn preview(account: &mut Account, params: &Value) -> Result<Value, ApiError> {
     Ok(shown(account, &draft, recurring))
 }
 
+/// The invoice that an update leads to; to be called inside `Account::imagine`.
+pub(crate) fn foresee(account: &mut Account, subscription: &Value, update: &Value) -> Result<Value, ApiError> {
+    let draft = subscriptions::next_invoice(account, subscription, update)?;
+    Ok(build::preview(account, &draft))
+}
+
 /// The subscription whose invoice is asked for, if it exists already.
 fn subscription(account: &Account, params: &Value) -> Result<Option<Value>, ApiError> {
     let scheduled = params.maybe("schedule").map(|id| account.find("subscription_schedule", id, "schedule"));

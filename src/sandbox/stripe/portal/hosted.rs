@@ -19,7 +19,7 @@ use crate::page::{message, see_other};
 use crate::stripe::account::{Account, Origin};
 use crate::stripe::error::ApiError;
 use crate::stripe::payment_methods::{self, Entry};
-use crate::stripe::{Stripe, checkout, customers, schedules, subscriptions, test_clocks, timers};
+use crate::stripe::{Stripe, checkout, customers, invoices, schedules, subscriptions, test_clocks, timers};
 
 type Server = State<Arc<Stripe>>;
 type OfSubscription = Path<(String, String)>;
@@ -48,6 +48,7 @@ pub(crate) fn router() -> Router<Arc<Stripe>> {
         .route("/p/session/{session}/subscriptions/{subscription}/cancel", get(cancel_form).post(cancel))
         .route("/p/session/{session}/subscriptions/{subscription}/renew", post(renew))
         .route("/p/session/{session}/subscriptions/{subscription}/plan", get(plan_form).post(switch))
+        .route("/p/session/{session}/subscriptions/{subscription}/confirm", get(confirm_form).post(confirm))
 }
 
 async fn home(State(stripe): Server, Path(id): Path<String>) -> Response {
@@ -77,7 +78,7 @@ fn deep_link(session: &Value) -> Option<String> {
         }
         "subscription_update_confirm" => {
             let id = subscription("subscription_update_confirm")?;
-            Some(format!("{root}/subscriptions/{id}/plan"))
+            Some(format!("{root}/subscriptions/{id}/confirm"))
         }
         _ => None,
     }
@@ -210,12 +211,51 @@ async fn switch(State(stripe): Server, Path((id, of)): OfSubscription, Form(plan
         }
         let item =
             subscription.get("items").and_then(|items| items.list("data").first()?.maybe("id")).unwrap_or_default();
-        let settings = configuration::feature(&configuration, "subscription_update");
-        let update = json!({
-            "items": [{ "id": item, "price": plan.price }],
-            "proration_behavior": settings.text("proration_behavior"),
-            "payment_behavior": "error_if_incomplete",
-        });
+        let items = json!([{ "id": item, "price": plan.price }]);
+        let update = change(&configuration, items, &Value::Null);
+        subscriptions::update(account, subscription, &update)?;
+        Ok(finish(account, session, "Your plan was changed."))
+    })
+}
+
+/// The update that the portal makes of a choice.
+fn change(configuration: &Value, items: Value, discounts: &Value) -> Value {
+    let settings = configuration::feature(configuration, "subscription_update");
+    let mut update = json!({
+        "items": items,
+        "proration_behavior": settings.text("proration_behavior"),
+        "payment_behavior": "error_if_incomplete",
+    });
+    if discounts.is_array() {
+        update.set("discounts", discounts.clone());
+    }
+    update
+}
+
+/// The change that the session was opened for.
+fn prepared(account: &Account, session: &Value, of: &str) -> Result<(Value, Value), ApiError> {
+    let configuration = allowed(account, session, "subscription_update")?;
+    let subscription = own(account, session, of)?;
+    let wanted = session.get("flow").and_then(|flow| flow.get("subscription_update_confirm"));
+    let wanted = wanted.filter(|it| it.maybe("subscription") == Some(of)).ok_or_else(|| {
+        ApiError::with_status(StatusCode::NOT_FOUND, "There is no change to confirm in this session.")
+    })?;
+    let items = wanted.get("items").cloned().unwrap_or_default();
+    let update = change(&configuration, items, wanted.get("discounts").unwrap_or(&Value::Null));
+    Ok((subscription, update))
+}
+
+async fn confirm_form(State(stripe): Server, Path((id, of)): OfSubscription) -> Response {
+    stripe.portal(&id, |account, session| {
+        let (subscription, update) = prepared(account, session, &of)?;
+        let invoice = account.imagine(|account| invoices::foresee(account, &subscription, &update))?;
+        Ok(page::confirm_form(account, session, &subscription, &invoice))
+    })
+}
+
+async fn confirm(State(stripe): Server, Path((id, of)): OfSubscription) -> Response {
+    stripe.portal(&id, |account, session| {
+        let (subscription, update) = prepared(account, session, &of)?;
         subscriptions::update(account, subscription, &update)?;
         Ok(finish(account, session, "Your plan was changed."))
     })

@@ -99,6 +99,16 @@ fn check_flow(account: &Account, flow: &Value, customer: &str, configuration: &V
     if subscription.text("customer") != customer {
         return Err(ApiError::no_such("subscription", id, &param));
     }
+    let items = flow.get(kind).map_or(&[][..], |it| it.list("items"));
+    for (index, item) in items.iter().enumerate() {
+        let param = format!("flow_data[{kind}][items][{index}]");
+        if !subscriptions::items(&subscription).iter().any(|it| it.get("id") == item.get("id")) {
+            return Err(ApiError::no_such("subscription_item", item.text("id"), &format!("{param}[id]")));
+        }
+        if let Some(price) = item.maybe("price") {
+            account.find("price", price, &format!("{param}[price]"))?;
+        }
+    }
     let cancels = subscription.flag("cancel_at_period_end") || subscription.maybe_int("cancel_at").is_some();
     if kind == "subscription_cancel" && (cancels || subscriptions::has_ended(&subscription)) {
         return Err(

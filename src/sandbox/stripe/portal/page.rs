@@ -264,3 +264,37 @@ pub(super) fn plan_form(account: &Account, session: &Value, subscription: &Value
     );
     render(StatusCode::OK, "Switch plan", "centered", &body)
 }
+
+/// A prepared change with the invoice that it leads to, and the button that makes it.
+pub(super) fn confirm_form(account: &Account, session: &Value, subscription: &Value, invoice: &Value) -> Response {
+    let (id, of) = (session.text("id"), subscription.text("id"));
+    let currency = invoice.text("currency");
+    let lines: String = invoice
+        .get("lines")
+        .map_or(&[][..], |lines| lines.list("data"))
+        .iter()
+        .map(|line| {
+            format!(
+                "<li><span>{}</span><span class=\"num\">{}</span></li>",
+                escape(line.text("description")),
+                escape(&money(line.int("amount"), currency))
+            )
+        })
+        .collect();
+    let due = if invoice.text("billing_reason") == "subscription_update" {
+        "Amount due today".to_owned()
+    } else {
+        format!("Amount due on {}", calendar::date(invoice.int("period_end")))
+    };
+    let body = format!(
+        "<main class=\"card\">{}<h1>Confirm your update</h1><p class=\"muted\">Now: {}</p><ul class=\"lines\">{lines}\
+         <li class=\"sum\"><span>{due}</span><span class=\"num\">{}</span></li></ul>\
+         <form class=\"stack\" method=\"post\" action=\"/p/session/{id}/subscriptions/{of}/confirm\">\
+         <button class=\"wide\">Confirm</button><a class=\"button plain wide\" href=\"{}\">Go back</a></form></main>",
+        header(session),
+        escape(&plan(account, subscription)),
+        escape(&money(invoice.int("amount_due"), currency)),
+        href(session.maybe("return_url").unwrap_or("/")),
+    );
+    render(StatusCode::OK, "Confirm your update", "centered", &body)
+}
