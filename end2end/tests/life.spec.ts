@@ -9,7 +9,8 @@ test.use({ variables: { STRIPE_TRIAL_PERIOD_DAYS: '14' } });
 /** The billing settings say this tier and this status, and the API says the same tier. */
 async function stands(page: Page, tier: string, status: string): Promise<void> {
   await expect.poll(() => tierByApi(page)).toBe(tier.toLowerCase());
-  await page.goto('/settings/billing');
+  // The page may be about to show it by itself, which comes in the way of going there.
+  await expect(() => page.goto('/settings/billing')).toPass();
   await expect(page.getByTestId('current-tier')).toHaveText(tier);
   await expect(page.getByTestId('subscription-status')).toHaveText(status);
 }

@@ -96,7 +96,7 @@ test('every page has a policy that lets nothing foreign in, and the journey keep
   await expect(page.getByRole('heading', { name: 'Welcome to Pro' })).toBeVisible();
   await page.getByRole('link', { name: 'Go to dashboard' }).click();
   await page.goto('/settings/billing');
-  await page.getByRole('button', { name: 'Manage payment and invoices' }).click();
+  await page.getByRole('button', { name: 'Billing address and tax id' }).click();
   await expect(page.getByRole('heading', { name: 'Billing' })).toBeVisible();
   await page.getByRole('link', { name: /Return to/ }).click();
   await page.getByTestId('user-menu').click();

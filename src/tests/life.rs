@@ -1,6 +1,7 @@
 //! What a customer does with a running subscription, and what time and Stripe do to it: after each step the pages, the
 //! API and the database say what is true at Stripe.
 
+use domain::organization::OrganizationId;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -420,4 +421,32 @@ async fn a_promotion_code_is_taken_at_checkout() {
     let page = browser.check_out(&[("plan", "pro")]).await;
     let session = world.stripe("/v1/checkout/sessions").await["data"][0].clone();
     assert_eq!(session["allow_promotion_codes"], true, "{page}");
+}
+
+#[tokio::test]
+async fn the_events_of_ones_own_action_bring_nothing_new() {
+    let world = World::start().await;
+    let browser = world.subscriber("ada", &[("plan", "pro")]).await;
+    world.pass(json!({"days": 3})).await;
+    let organization = OrganizationId(browser.organization().await["id"].as_str().unwrap().to_owned());
+    let scale = [("plan", "scale"), ("period", "monthly")];
+    let starter = [("plan", "starter"), ("period", "monthly")];
+    let steps: [(&str, &[(&str, &str)]); 6] = [
+        ("cancel", &[]),
+        ("reactivate", &[]),
+        ("change", &scale),
+        ("change", &starter),
+        ("keep", &[]),
+        ("cancel", &[]),
+    ];
+    for (action, fields) in steps {
+        world.control("/sandbox/webhooks", json!({"mode": "hold"})).await;
+        let response = browser.post(&format!("/api/subscription/{action}"), fields).await;
+        assert_eq!(location(&response), SETTINGS);
+        let shown = world.app.store.revision(&organization).await.unwrap();
+        world.control("/sandbox/webhooks", json!({"mode": "deliver"})).await;
+        world.settled().await;
+        let after = world.app.store.revision(&organization).await.unwrap();
+        assert_eq!(after, shown, "{action} {fields:?}: an open page is not reloaded for what it shows already");
+    }
 }
