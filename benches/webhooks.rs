@@ -25,7 +25,7 @@ const CONNECTIONS: usize = 64;
 /// Rounds alternate between webhook and floor; the median counts.
 const ROUNDS: usize = 3;
 /// How long everything may take to be applied.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What a round of deliveries came to.
 struct Round {
