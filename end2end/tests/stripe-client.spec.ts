@@ -203,3 +203,93 @@ async function receive(app: App, act: () => Promise<unknown>) {
   server.close();
   return { ...received, secret: endpoint.secret! };
 }
+
+/** Asks the sandbox's control API for something. */
+async function control(app: App, path: string, body: unknown): Promise<void> {
+  const response = await fetch(`${app.stripeUrl}/sandbox/${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  expect(response.ok).toBe(true);
+}
+
+test('a preview is the invoice that the change creates', async ({ app }) => {
+  const stripe = app.stripe();
+  const { subscription } = await subscriber(app);
+  await control(app, 'clock', { days: 10 });
+  const [item] = subscription.items.data;
+  const change = {
+    items: [{ id: item.id, price: 'price_scale_yearly', quantity: 2 }],
+    proration_behavior: 'always_invoice' as const,
+    proration_date: item.current_period_start + 10 * 86_400,
+  };
+  const preview = await stripe.invoices.createPreview({
+    subscription: subscription.id,
+    subscription_details: change,
+  });
+  const changed = await stripe.subscriptions.update(subscription.id, { ...change, expand: ['latest_invoice'] });
+  const invoice = changed.latest_invoice as Stripe.Invoice;
+  expect(invoice.amount_due).toBe(preview.amount_due);
+  expect(invoice.lines.data.map((line) => line.amount)).toEqual(preview.lines.data.map((line) => line.amount));
+});
+
+test('a renewal that fails is retried, and paid in the end', async ({ app }) => {
+  const stripe = app.stripe();
+  const { customer, subscription } = await subscriber(app);
+  await control(app, 'payments', { fail_next: 1, customer: customer.id });
+  await control(app, 'clock', { months: 1 });
+  expect((await stripe.subscriptions.retrieve(subscription.id)).status).toBe('past_due');
+  const [open] = (await stripe.invoices.list({ subscription: subscription.id, status: 'open' })).data;
+  expect(open).toMatchObject({ billing_reason: 'subscription_cycle', attempt_count: 1 });
+  expect(await stripe.invoices.pay(open.id)).toMatchObject({ status: 'paid' });
+  expect((await stripe.subscriptions.retrieve(subscription.id)).status).toBe('active');
+});
+
+test('a schedule changes the plan with the renewal, and lets go', async ({ app }) => {
+  const stripe = app.stripe();
+  const { subscription } = await subscriber(app);
+  const made = await stripe.subscriptionSchedules.create({ from_subscription: subscription.id });
+  const [phase] = made.phases;
+  await stripe.subscriptionSchedules.update(made.id, {
+    end_behavior: 'release',
+    phases: [
+      { items: [{ price: 'price_pro_monthly' }], start_date: phase.start_date, end_date: phase.end_date },
+      { items: [{ price: 'price_scale_monthly' }], duration: { interval: 'month', interval_count: 1 } },
+    ],
+  });
+  const expanded = await stripe.subscriptions.retrieve(subscription.id, { expand: ['schedule'] });
+  expect((expanded.schedule as Stripe.SubscriptionSchedule).phases).toHaveLength(2);
+  await control(app, 'clock', { months: 1 });
+  const renewed = await stripe.subscriptions.retrieve(subscription.id);
+  expect(renewed.items.data.map((it) => it.price.id)).toEqual(['price_scale_monthly']);
+  expect(await stripe.subscriptionSchedules.release(made.id)).toMatchObject({ status: 'released', subscription: null });
+});
+
+test('a test clock moves its customers and nobody else', async ({ app }) => {
+  const stripe = app.stripe();
+  const clock = await stripe.testHelpers.testClocks.create({ frozen_time: 1_700_000_000 });
+  const customer = await stripe.customers.create({
+    test_clock: clock.id,
+    payment_method: 'pm_card_visa',
+    invoice_settings: { default_payment_method: 'pm_card_visa' },
+  });
+  const made = await stripe.subscriptions.create({ customer: customer.id, items: [{ price: 'price_pro_monthly' }] });
+  expect(made.created).toBe(1_700_000_000);
+  const end = made.items.data[0].current_period_end;
+  await stripe.testHelpers.testClocks.advance(clock.id, { frozen_time: end + 60 });
+  expect(await stripe.testHelpers.testClocks.retrieve(clock.id)).toMatchObject({ status: 'ready' });
+  const invoices = await stripe.invoices.list({ customer: customer.id });
+  expect(invoices.data.map((invoice) => invoice.created)).toEqual([end, 1_700_000_000]);
+});
+
+test('a payment is refunded, and another one disputed', async ({ app }) => {
+  const stripe = app.stripe();
+  const { customer } = await subscriber(app);
+  const [charge] = (await stripe.charges.list({ customer: customer.id })).data;
+  expect(await stripe.refunds.create({ charge: charge.id, amount: 1000 })).toMatchObject({ status: 'succeeded' });
+  await control(app, 'disputes', { customer: customer.id });
+  const [dispute] = (await stripe.disputes.list({ charge: charge.id })).data;
+  expect(dispute.status).toBe('needs_response');
+  expect(await stripe.disputes.close(dispute.id)).toMatchObject({ status: 'lost' });
+});

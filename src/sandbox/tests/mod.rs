@@ -16,6 +16,7 @@ mod reading;
 mod receiver;
 mod renewals;
 mod schedules;
+mod shapes;
 mod subscriptions;
 mod test_clocks;
 mod webhooks;

@@ -49,7 +49,7 @@ pub(crate) struct Draft {
 }
 
 /// The invoice as it would be, settled against the customer's balance, without writing anything.
-pub(crate) fn preview(account: &Account, draft: &Draft) -> Value {
+pub(super) fn preview(account: &Account, draft: &Draft) -> Value {
     let mut invoice = object(account, draft);
     let balance = account.get("customer", &draft.customer).map_or(0, |customer| customer.int("balance"));
     settle(&mut invoice, balance);

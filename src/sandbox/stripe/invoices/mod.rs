@@ -9,10 +9,10 @@ mod preview;
 
 use serde_json::{Value, json};
 
-pub(crate) use build::{Draft, Line, create, preview};
+pub(crate) use build::{Draft, Line, create};
 pub(crate) use collect::{Attempt, collect, finalize, pay, retry, retry_at, stop_collecting};
 pub(crate) use page::{document, hosted, pay_form};
-pub(crate) use preview::{foresee, nothing_to_come};
+pub(crate) use preview::{foresee, nothing_to_come, upcoming};
 
 use super::account::Account;
 use super::error::ApiError;

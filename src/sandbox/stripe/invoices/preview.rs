@@ -45,7 +45,12 @@ fn preview(account: &mut Account, params: &Value) -> Result<Value, ApiError> {
 /// The invoice that an update leads to; to be called inside `Account::imagine`.
 pub(crate) fn foresee(account: &mut Account, subscription: &Value, update: &Value) -> Result<Value, ApiError> {
     let draft = subscriptions::next_invoice(account, subscription, update)?;
-    Ok(build::preview(account, &draft))
+    Ok(upcoming(account, &draft))
+}
+
+/// An invoice that is yet to come; nothing can be asked for under its id.
+pub(crate) fn upcoming(account: &Account, draft: &Draft) -> Value {
+    shown(account, draft, false)
 }
 
 /// The subscription whose invoice is asked for, if it exists already.

@@ -73,13 +73,11 @@ fn announce_invoice(account: &mut Account, subscription: &Value) {
     let end = object::period_end(subscription);
     let upcoming = account.imagine(|account| {
         let draft = preview::coming(account, subscription)?;
-        Some(invoices::preview(account, &draft))
+        Some(invoices::upcoming(account, &draft))
     });
     let Some(mut upcoming) = upcoming else {
         return;
     };
-    // There is nothing behind it yet that could be asked for.
-    upcoming.take_key("id");
     upcoming.set("next_payment_attempt", end);
     events::emit(account, "invoice.upcoming", &upcoming, None);
 }
