@@ -124,15 +124,20 @@ fn order(app: &App, body: CheckoutBody) -> Result<Order, Error> {
         })?;
         return Ok(Order { plan: plan.clone(), period, seats });
     }
-    let plan = body.plan.as_deref().unwrap_or_default();
-    let plan = PlanId::parse(plan)
-        .map_err(|_| Error::refused(Code::Invalid, "Say which plan: `plan` is missing or not a plan's name."))?;
-    let period = match body.period.as_deref() {
-        None => Period::default(),
-        Some(word) => Period::parse(word)
-            .ok_or_else(|| Error::refused(Code::Invalid, "`period` is either `monthly` or `yearly`."))?,
-    };
-    Ok(Order { plan, period, seats })
+    let plan = plan_named(body.plan.as_deref())?;
+    Ok(Order { plan, period: period_named(body.period.as_deref())?, seats })
+}
+
+/// The plan that somebody asks for.
+pub(super) fn plan_named(name: Option<&str>) -> Result<PlanId, Error> {
+    PlanId::parse(name.unwrap_or_default())
+        .map_err(|_| Error::refused(Code::Invalid, "Say which plan: `plan` is missing or not a plan's name."))
+}
+
+/// The period that somebody asks for, monthly where nothing is said.
+pub(super) fn period_named(word: Option<&str>) -> Result<Period, Error> {
+    let refused = || Error::refused(Code::Invalid, "`period` is either `monthly` or `yearly`.");
+    word.map_or(Ok(Period::default()), |word| Period::parse(word).ok_or_else(refused))
 }
 
 /// A number as JSON writes it, or as a form does: as text, empty for none.

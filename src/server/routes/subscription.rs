@@ -5,14 +5,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use domain::change::{Terms, Timing};
-use domain::plan::{Period, PlanId};
 use domain::time::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::billing::number;
+use super::billing::{number, period_named, plan_named};
 use super::body::{Body, Wanted};
-use crate::error::Code;
 use crate::server::App;
 use crate::server::error::Error;
 use crate::server::pages::signed_in;
@@ -85,7 +83,7 @@ pub async fn downgrade_to_free(
 #[serde(rename_all = "camelCase")]
 pub struct ChangeBody {
     #[serde(alias = "tier", alias = "tierId")]
-    plan: String,
+    plan: Option<String>,
     #[serde(alias = "billingPeriod", alias = "interval")]
     period: Option<String>,
     #[serde(alias = "seatCount", default, deserialize_with = "number")]
@@ -137,14 +135,8 @@ pub async fn preview(
 }
 
 async fn terms(app: &App, account: &Account, body: &ChangeBody) -> Result<Terms, Error> {
-    let plan = PlanId::parse(&body.plan)
-        .map_err(|_| Error::refused(Code::Invalid, "Say which plan: `plan` is missing or not a plan's name."))?;
-    let period = match body.period.as_deref() {
-        None => Period::default(),
-        Some(word) => Period::parse(word)
-            .ok_or_else(|| Error::refused(Code::Invalid, "`period` is either `monthly` or `yearly`."))?,
-    };
-    app.wanted(account, plan, period, body.seats).await
+    let plan = plan_named(body.plan.as_deref())?;
+    app.wanted(account, plan, period_named(body.period.as_deref())?, body.seats).await
 }
 
 async fn answer(app: &App, account: &Account, wanted: Wanted) -> Result<Response, Error> {
