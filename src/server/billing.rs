@@ -182,7 +182,7 @@ impl App {
         if let Some(organization) = synced.changed() {
             self.live.changed(organization);
         }
-        tracing::info!(?synced, "synced a subscription");
+        tracing::debug!(?synced, "synced a subscription");
         Ok(synced)
     }
 

@@ -19,6 +19,11 @@ use super::stripe::{DisputeNews, Event, Implies, InvoiceNews, Subject};
 
 /// How often the worker looks without being called: for retries, and for events that another node received.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How many events are taken at once, and how many while deliveries keep coming.
+const AT_ONCE: u32 = 256;
+const AT_ONCE_AMONG_ARRIVALS: u32 = 4;
+/// How long the worker waits for deliveries to pause.
+const GIVE_WAY: Duration = Duration::from_millis(20);
 /// How many subscriptions are worked on side by side. Events of one subscription are applied one after the other.
 const SIDE_BY_SIDE: usize = 64;
 
@@ -50,7 +55,8 @@ pub async fn work(app: App, mut stop: watch::Receiver<bool>) {
 /// Applies everything that is due, then what time alone has changed.
 async fn work_once(app: &App) -> Result<(), Error> {
     loop {
-        let claimed = app.store.claim_events(Clock::wall()).await?;
+        let most = how_many(app).await;
+        let claimed = app.store.claim_events(most, Clock::wall()).await?;
         if claimed.is_empty() {
             break;
         }
@@ -66,6 +72,15 @@ async fn work_once(app: &App) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// How many events to take now. A delivery is answered when it is on the disk and nobody waits for an event to be
+/// applied, so the worker lets deliveries pass; those that never end leave it a little.
+async fn how_many(app: &App) -> u32 {
+    match tokio::time::timeout(GIVE_WAY, app.store.no_arrivals()).await {
+        Ok(()) => AT_ONCE,
+        Err(_) => AT_ONCE_AMONG_ARRIVALS,
+    }
 }
 
 /// An event that can be read, or why not.

@@ -106,7 +106,7 @@ async fn unknown_shapes_are_kept_and_answered_well() {
             .await
             .unwrap();
     assert_eq!(kept, shapes);
-    for body in ["", "[]", "{}", r#"{"id":5}"#] {
+    for body in ["", "[]", "{}", r#"{"id":5}"#, r#"{"id":""}"#, r#"{"id":"evt_\u0000","type":"plan.created"}"#] {
         let signature = format!("t={},v1={}", now(), sign(world.sandbox.webhook_secret(), now(), body));
         let response = deliver(&world, "/api/webhooks/stripe", Some(signature), body).await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{body}");

@@ -10,7 +10,7 @@ use crate::server::App;
 use crate::server::clock::Clock;
 use crate::server::error::Error;
 use crate::server::store::Arrival;
-use crate::server::stripe::{Event, signature};
+use crate::server::stripe::{Head, signature};
 
 /// Takes a delivery in. Unknown types and shapes are stored too: Stripe has done its part.
 pub async fn receive(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, Error> {
@@ -22,11 +22,11 @@ pub async fn receive(State(app): State<App>, headers: HeaderMap, body: Bytes) ->
     })?;
     let unreadable = |_| AppError::new(Code::Invalid, "The body is not an event: it has no `id`.");
     let text = std::str::from_utf8(&body).map_err(|_| AppError::new(Code::Invalid, "The body is not UTF-8."))?;
-    let event = Event::read(text).map_err(unreadable)?;
+    let event = Head::read(text).map_err(unreadable)?;
     let arrival = Arrival {
+        created: event.created(),
         id: event.id,
         kind: event.kind,
-        created: event.created,
         livemode: event.livemode,
         payload: text.to_owned(),
     };

@@ -211,6 +211,19 @@ pub(super) async fn lock(connection: &mut AnyConnection, id: &OrganizationId) ->
     row.map(OrganizationRow::read).transpose()
 }
 
+/// The same for the organization that this customer is linked to.
+pub(super) async fn lock_by_customer(
+    connection: &mut AnyConnection,
+    customer: &str,
+) -> Result<Option<Organization>, Error> {
+    let row: Option<OrganizationRow> =
+        sqlx::query_as("UPDATE organizations SET id = id WHERE stripe_customer_id = $1 RETURNING *")
+            .bind(customer)
+            .fetch_optional(connection)
+            .await?;
+    row.map(OrganizationRow::read).transpose()
+}
+
 async fn sign_in(
     connection: &mut AnyConnection,
     identity: Identity,

@@ -72,40 +72,28 @@ pub struct InboxEvent {
 impl Store {
     /// Puts an event into the inbox. When this returns, the event is on the disk.
     pub async fn receive_event(&self, arrival: Arrival, wall: Timestamp) -> Result<Received, Error> {
-        self.write(move |connection| {
-            Box::pin(async move {
-                let inserted = sqlx::query(
-                    "INSERT INTO stripe_events (id, type, livemode, payload, created_at, received_at, status, attempts,
-                         next_attempt_at)
-                     VALUES ($1, $2, $3, $4, $5, $6, 'pending', 0, $6) ON CONFLICT (id) DO NOTHING",
-                )
-                .bind(arrival.id)
-                .bind(arrival.kind)
-                .bind(i64::from(arrival.livemode))
-                .bind(arrival.payload)
-                .bind(arrival.created.0)
-                .bind(wall.0)
-                .execute(connection)
-                .await?;
-                Ok(if inserted.rows_affected() == 1 { Received::New } else { Received::Known })
-            })
-        })
-        .await
+        self.entrance.put(arrival, wall).await
     }
 
-    /// Takes events that are due, oldest first. The condition stands twice so that two nodes never take the same one.
-    pub async fn claim_events(&self, now: Timestamp) -> Result<Vec<InboxEvent>, Error> {
+    /// Returns when no delivery waits to be on the disk.
+    pub async fn no_arrivals(&self) {
+        self.entrance.quiet().await;
+    }
+
+    /// Takes events that are due, oldest first, at most so many. The condition stands twice so that two nodes never take the same one.
+    pub async fn claim_events(&self, most: u32, now: Timestamp) -> Result<Vec<InboxEvent>, Error> {
         self.write(move |connection| {
             Box::pin(async move {
                 let mut events: Vec<InboxEvent> = sqlx::query_as(
                     "UPDATE stripe_events SET next_attempt_at = $2
                      WHERE id IN (SELECT id FROM stripe_events WHERE status = 'pending' AND next_attempt_at <= $1
-                                  ORDER BY next_attempt_at, created_at, id LIMIT 256)
+                                  ORDER BY next_attempt_at, created_at, id LIMIT $3)
                        AND status = 'pending' AND next_attempt_at <= $1
                      RETURNING id, payload, attempts, created_at",
                 )
                 .bind(now.0)
                 .bind((now + CLAIM).0)
+                .bind(i64::from(most))
                 .fetch_all(connection)
                 .await?;
                 events.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));

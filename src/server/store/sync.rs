@@ -11,7 +11,7 @@ use domain::subscription::Subscription;
 use domain::time::Timestamp;
 use sqlx::AnyConnection;
 
-use super::accounts::lock;
+use super::accounts::{lock, lock_by_customer};
 use super::audit::{self, Action, Actor, Standing};
 use super::subscriptions::{Stored, load, upsert};
 use super::{Decision, Error, Store, events, invoices};
@@ -265,12 +265,8 @@ async fn same(
 /// The organization that a subscription bills, locked until the transaction ends. The customer decides; metadata
 /// only helps where the link to the customer is not stored yet.
 async fn owner(connection: &mut AnyConnection, subscription: &Subscription) -> Result<Option<Organization>, Error> {
-    let by_customer: Option<String> = sqlx::query_scalar("SELECT id FROM organizations WHERE stripe_customer_id = $1")
-        .bind(&subscription.customer)
-        .fetch_optional(&mut *connection)
-        .await?;
-    if let Some(id) = by_customer {
-        return lock(connection, &OrganizationId(id)).await;
+    if let Some(organization) = lock_by_customer(connection, &subscription.customer).await? {
+        return Ok(Some(organization));
     }
     // One that we know has had its customer: that it is not linked any more is no mistake to be mended.
     let known: Option<String> = sqlx::query_scalar("SELECT organization_id FROM subscriptions WHERE id = $1")

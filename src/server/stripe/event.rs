@@ -114,6 +114,38 @@ struct Data {
     previous_attributes: Value,
 }
 
+/// What of an event is kept beside its body. Reading what it is about is left to who acts on it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Head {
+    /// Stripe's id, `evt_…`.
+    pub id: String,
+    /// Its type.
+    #[serde(rename = "type", default)]
+    pub kind: String,
+    #[serde(default)]
+    created: Value,
+    /// Whether real money is behind it.
+    #[serde(default)]
+    pub livemode: bool,
+}
+
+impl Head {
+    /// Reads it from the raw body. Control characters in a name are refused here: PostgreSQL has no place for all of
+    /// them, and one refused event would take those that are stored with it along.
+    pub fn read(body: &str) -> Result<Self, serde_json::Error> {
+        let head: Self = serde_json::from_str(body)?;
+        if head.id.is_empty() || [&head.id, &head.kind].into_iter().any(|name| name.contains(char::is_control)) {
+            return Err(serde::de::Error::custom("it has no usable id or type"));
+        }
+        Ok(head)
+    }
+
+    /// When Stripe made the event.
+    pub fn created(&self) -> Timestamp {
+        Timestamp(self.created.as_i64().unwrap_or_default())
+    }
+}
+
 impl Event {
     /// Reads an event from its raw body.
     pub fn read(body: &str) -> Result<Self, serde_json::Error> {

@@ -11,7 +11,7 @@ pub mod signature;
 mod subscription;
 
 pub use changes::{FEEDBACK, Leaving, Target};
-pub use event::{DisputeNews, Event, Implies, InvoiceNews, Subject};
+pub use event::{DisputeNews, Event, Head, Implies, InvoiceNews, Subject};
 pub use gateway::{Error, Gateway, OpenedSession, PortalFlow};
 pub use invoice::Preview;
 pub use lists::ListedEvent;
