@@ -16,6 +16,10 @@ pub enum Code {
     Forbidden,
     /// 402: the payment was declined.
     PaymentRequired,
+    /// 402, or 429 where waiting helps: there is not enough left.
+    LimitReached,
+    /// 429: too many requests.
+    RateLimited,
     /// 404: there is no such thing, or not for you.
     NotFound,
     /// 409: it does not fit what is there.
@@ -33,7 +37,8 @@ impl Code {
             Self::Invalid => 400,
             Self::NotSignedIn => 401,
             Self::Forbidden => 403,
-            Self::PaymentRequired => 402,
+            Self::PaymentRequired | Self::LimitReached => 402,
+            Self::RateLimited => 429,
             Self::NotFound => 404,
             Self::Conflict => 409,
             Self::Unavailable => 503,
@@ -48,6 +53,8 @@ impl Code {
             Self::NotSignedIn => "Sign in first",
             Self::Forbidden => "Not allowed",
             Self::PaymentRequired => "The payment did not go through",
+            Self::LimitReached => "The limit is reached",
+            Self::RateLimited => "Too many requests",
             Self::NotFound => "Not found",
             Self::Conflict => "That does not fit",
             Self::Unavailable => "Not available right now",
@@ -62,6 +69,8 @@ impl Code {
             Self::NotSignedIn => "not_signed_in",
             Self::Forbidden => "forbidden",
             Self::PaymentRequired => "payment_required",
+            Self::LimitReached => "limit_reached",
+            Self::RateLimited => "rate_limited",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
             Self::Unavailable => "unavailable",

@@ -5,7 +5,7 @@ use anyhow::{Context as _, anyhow, bail};
 use billhook::server::App;
 use billhook::server::clock::Clock;
 use billhook::server::reconcile::Scope;
-use billhook::server::store::LoggedEvent;
+use billhook::server::store::{KeyAccess, LoggedEvent};
 use clap::Subcommand;
 use domain::organization::OrganizationId;
 
@@ -32,10 +32,43 @@ pub enum OperatorCommand {
         #[arg(long, default_value_t = 10)]
         rate: u32,
     },
+    /// Keys of the API for services
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// End an organization's subscription at once; what was paid is not given back
     CancelNow {
         /// Its id, `org_…`
         organization: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum KeysCommand {
+    /// Make a key and print it; it is not shown again
+    Create {
+        /// What it is for, in a few words
+        #[arg(long)]
+        name: String,
+        /// Only for this organization; without it the key is for every organization
+        #[arg(long)]
+        organization: Option<String>,
+        /// It may ask, and use nothing
+        #[arg(long)]
+        read_only: bool,
+    },
+    /// List keys, newest first
+    List {
+        /// Those of this organization; without it, those that are for every organization
+        #[arg(long)]
+        organization: Option<String>,
+    },
+    /// Revoke a key: it is refused within a second
+    Revoke {
+        /// Its id, `key_…`
+        key: String,
+        /// The organization that it is for, if it is for one
+        #[arg(long)]
+        organization: Option<String>,
     },
 }
 
@@ -71,9 +104,37 @@ pub async fn run(app: &App, command: OperatorCommand) -> anyhow::Result<()> {
             let organization = organization.map(OrganizationId);
             reconcile(app, &Scope { organization, repair, calls_per_second: rate }).await
         }
+        OperatorCommand::Keys(command) => keys(app, command).await,
         OperatorCommand::CancelNow { organization } => {
             let ended = app.end_now(&OrganizationId(organization)).await?;
             println!("{ended} has ended");
+            Ok(())
+        }
+    }
+}
+
+async fn keys(app: &App, command: KeysCommand) -> anyhow::Result<()> {
+    match command {
+        KeysCommand::Create { name, organization, read_only } => {
+            let access = if read_only { KeyAccess::Read } else { KeyAccess::Write };
+            let (_, secret) = app.create_key(organization.map(OrganizationId), &name, access, "operator").await?;
+            println!("{}", secret.expose());
+            Ok(())
+        }
+        KeysCommand::List { organization } => {
+            for key in app.store.keys(organization.map(OrganizationId).as_ref()).await? {
+                let used = key.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", time(at)));
+                let state = key.revoked_at.map_or(used, |at| format!("revoked {}", time(at)));
+                println!("{}  …{}  {:5}  {}  {state}", key.id, key.hint, key.access, key.name);
+            }
+            Ok(())
+        }
+        KeysCommand::Revoke { key, organization } => {
+            let organization = organization.map(OrganizationId);
+            if !app.store.revoke_key(organization.as_ref(), &key, Clock::wall()).await? {
+                bail!("there is no key {key}: `billhook keys list` shows them, with --organization those of one");
+            }
+            println!("{key} is revoked");
             Ok(())
         }
     }

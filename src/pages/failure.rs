@@ -18,7 +18,8 @@ pub fn FailurePage(
     let action = match error.code {
         Code::NotSignedIn => ("/auth/login", "Sign in"),
         Code::Conflict | Code::PaymentRequired => ("/settings/billing", "Go to billing settings"),
-        Code::Invalid | Code::Forbidden | Code::NotFound | Code::Unavailable | Code::Internal => {
+        Code::LimitReached => ("/pricing", "See the plans"),
+        Code::Invalid | Code::Forbidden | Code::NotFound | Code::RateLimited | Code::Unavailable | Code::Internal => {
             ("/", "Go to the start page")
         }
     };

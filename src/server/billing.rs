@@ -137,7 +137,7 @@ impl App {
 
     /// The customer is back from a page of Stripe's: what they did there is seen at once.
     pub async fn refresh(&self, account: &Account) -> Result<(), Error> {
-        if let Some(subscription) = self.running(account).await? {
+        if let Some(subscription) = self.running(&account.organization).await? {
             self.sync_subscription(&subscription.id, Cause::actor(Actor::User(account.user.clone()))).await?;
         }
         Ok(())
@@ -179,9 +179,6 @@ impl App {
     async fn sync(&self, told: Told, cause: Cause) -> Result<Synced, Error> {
         let moment = self.moment();
         let synced = self.store.sync(told, cause, moment, self.access_rule(moment.now)).await?;
-        if let Some(organization) = synced.changed() {
-            self.live.changed(organization);
-        }
         tracing::debug!(?synced, "synced a subscription");
         Ok(synced)
     }

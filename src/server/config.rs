@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -82,6 +83,12 @@ pub const VARIABLES: &[Variable] = &[
         Some("60"),
         ReadBy::Both,
         "How often everything is compared with Stripe and put right, in minutes; 0 for never",
+    ),
+    variable(
+        "API_CALLS_PER_SECOND",
+        Some("1000"),
+        ReadBy::Both,
+        "How many calls of the API each key has; 0 for no limit",
     ),
     variable("STRIPE_…_PRICE_ID", None, ReadBy::Serve, "One for each price, as named in the catalogue: price_…"),
     variable("STRIPE_API_BASE", Some("https://api.stripe.com"), ReadBy::Serve, "Where Stripe is"),
@@ -169,6 +176,8 @@ pub struct Config {
     pub stripe: StripeConfig,
     /// The OpenID provider.
     pub oidc: OidcConfig,
+    /// How many calls of the API a key has each second; `None` for no limit.
+    pub api_calls_per_second: Option<NonZeroU32>,
     /// How often everything is compared with Stripe; `None` for never.
     pub reconcile_every: Option<Duration>,
 }
@@ -227,6 +236,7 @@ impl Config {
             database_url: database_url(variables),
             prices: catalog.as_ref().map(|catalog| reader.prices(catalog)).unwrap_or_default(),
             stripe: reader.stripe(),
+            api_calls_per_second: NonZeroU32::new(reader.number("API_CALLS_PER_SECOND")),
             reconcile_every: reader.minutes("RECONCILE_MINUTES"),
             oidc: OidcConfig {
                 issuer: reader.required("OIDC_ISSUER").to_owned(),
@@ -335,12 +345,17 @@ impl<'a> Reader<'a> {
     }
 
     fn minutes(&mut self, name: &'static str) -> Option<Duration> {
-        let text = self.variables.or_default(name);
-        let minutes: u32 = text.parse().unwrap_or_else(|_| {
-            self.mistakes.push(format!("{name} is `{text}`: write a number of minutes, 0 for never"));
-            0
-        });
+        let minutes = self.number(name);
         (minutes > 0).then(|| Duration::from_mins(minutes.into()))
+    }
+
+    /// A number where 0 stands for never or for no limit.
+    fn number(&mut self, name: &'static str) -> u32 {
+        let text = self.variables.or_default(name);
+        text.parse().unwrap_or_else(|_| {
+            self.mistakes.push(format!("{name} is `{text}`: write a whole number"));
+            0
+        })
     }
 
     fn prices(&mut self, catalog: &Catalog) -> PriceIds {

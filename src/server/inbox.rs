@@ -65,11 +65,10 @@ async fn work_once(app: &App) -> Result<(), Error> {
             groups.map(|group| settle_all(app, group)).buffer_unordered(SIDE_BY_SIDE).collect().await;
         outcomes.into_iter().collect::<Result<(), Error>>()?;
     }
+    app.expire_reservations().await?;
     let now = app.clock.now();
     for organization in app.store.organizations_due(now).await? {
-        if app.store.review(&organization, Actor::Clock, now, app.access_rule(now)).await? {
-            app.live.changed(&organization);
-        }
+        app.store.review(&organization, Actor::Clock, now, app.access_rule(now)).await?;
     }
     Ok(())
 }
@@ -165,7 +164,7 @@ async fn settle(app: &App, stored: &InboxEvent, event: Option<Event>) -> Result<
             // What it made is news of its own; it is asked for only where that has not come.
             let awaited = |status: Option<Status>| status.is_none_or(|status| status == Status::Incomplete);
             match app.store.settle_or_ask(id, None, Some(subscription.clone()), awaited, Clock::wall()).await? {
-                Consequence::Settled(_) => Ok(()),
+                Consequence::Settled => Ok(()),
                 Consequence::Ask => ask(app, id, &subscription).await,
             }
         }
@@ -173,11 +172,7 @@ async fn settle(app: &App, stored: &InboxEvent, event: Option<Event>) -> Result<
         Subject::PaymentMethod(customer) => look_at_customer(app, id, &customer).await,
         Subject::CustomerDeleted(customer) => {
             let moment = app.moment();
-            let gone = app.store.customer_deleted(id, &customer, moment, app.access_rule(moment.now)).await?;
-            if let Some(organization) = gone {
-                app.live.changed(&organization);
-            }
-            Ok(())
+            Ok(app.store.customer_deleted(id, &customer, moment, app.access_rule(moment.now)).await?)
         }
     }
 }
@@ -222,11 +217,7 @@ async fn settle_invoice(app: &App, event: &str, news: InvoiceNews) -> Result<(),
     let settled = app.store.settle_or_ask(event, news.invoice, news.subscription, contradicts, Clock::wall()).await?;
     match (settled, subscription) {
         (Consequence::Ask, Some(subscription)) => ask(app, event, &subscription).await,
-        (Consequence::Settled(Some(organization)), _) => {
-            app.live.changed(&organization);
-            Ok(())
-        }
-        (Consequence::Settled(None) | Consequence::Ask, _) => Ok(()),
+        (Consequence::Settled | Consequence::Ask, _) => Ok(()),
     }
 }
 
@@ -242,7 +233,6 @@ async fn settle_dispute(app: &App, event: &str, news: DisputeNews) -> Result<(),
     let dispute = DisputeRow { id: news.id, charge: news.charge, status: news.status, opened: news.opened };
     let moment = app.moment();
     app.store.dispute(event, &organization, dispute, moment, app.access_rule(moment.now)).await?;
-    app.live.changed(&organization);
     Ok(())
 }
 

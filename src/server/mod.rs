@@ -4,21 +4,24 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::access::{Access, Policy};
 use domain::catalog::Catalog;
-use domain::entitlement::{Access, Policy};
 use domain::subscription::Subscription;
 use domain::time::{Seconds, Timestamp};
 use leptos::config::LeptosOptions;
 
+pub mod api;
 pub mod assets;
 pub mod auth;
 pub mod billing;
 pub mod catalog_file;
 pub mod clock;
 pub mod config;
+pub mod entitlements;
 pub mod error;
 pub mod guard;
 pub mod inbox;
+pub mod keys;
 pub mod listen;
 pub mod live;
 pub mod organizations;
@@ -61,6 +64,8 @@ pub struct Parts {
     pub inbox: inbox::Bell,
     /// One sync at a time for each subscription.
     pub syncs: billing::Turns,
+    /// How often a key may call.
+    pub rates: api::Rates,
     /// Pages that are open.
     pub live: live::Live,
     /// Set when the process is to stop: answers that would go on for ever end.
@@ -81,7 +86,8 @@ impl App {
     /// Opens the store and puts the parts together. Nothing is asked of Stripe or the provider yet, so that a start
     /// does not depend on them.
     pub async fn open(config: Config, clock: Clock) -> Result<Self, Error> {
-        let store = Store::open(&config.database_url).await?;
+        let live = live::Live::default();
+        let store = Store::open(&config.database_url, live.clone()).await?;
         let stripe = Gateway::new(&config.stripe.api_base, &config.stripe.secret_key)?;
         let provider = Provider::new(&config.oidc, &config.public_url)?;
         Ok(Self(Arc::new(Parts {
@@ -92,7 +98,8 @@ impl App {
             clock,
             inbox: inbox::Bell::default(),
             syncs: billing::Turns::default(),
-            live: live::Live::default(),
+            rates: api::Rates::new(config.api_calls_per_second),
+            live,
             stopping: tokio::sync::watch::Sender::new(false),
             leptos: assets::leptos_options(config.addr),
             config,
@@ -130,7 +137,7 @@ pub async fn run(app: App, listener: tokio::net::TcpListener, stop: impl Future<
     let worker = tokio::spawn(inbox::work(app.clone(), app.stopping.subscribe()));
     let every = app.config.reconcile_every;
     let comparing = every.map(|every| tokio::spawn(reconcile::on_schedule(app.clone(), every)));
-    let cleaner = tokio::spawn(forget_expired_sessions(app.store.clone()));
+    let cleaner = tokio::spawn(forget_what_is_over(app.clone()));
     let told = async {
         stop.await;
         app.stopping.send_replace(true);
@@ -147,12 +154,15 @@ pub async fn run(app: App, listener: tokio::net::TcpListener, stop: impl Future<
 }
 
 /// Once an hour; an expired session is refused anyway, so nothing depends on it.
-async fn forget_expired_sessions(store: Store) {
+async fn forget_what_is_over(app: App) {
     let mut hours = tokio::time::interval(Duration::from_hours(1));
     loop {
         hours.tick().await;
-        if let Err(error) = store.delete_expired_sessions(Clock::wall()).await {
+        if let Err(error) = app.store.delete_expired_sessions(Clock::wall()).await {
             tracing::warn!(%error, "expired sessions could not be forgotten; trying again in an hour");
+        }
+        if let Err(error) = app.forget_old_answers().await {
+            tracing::warn!(%error, "old answers could not be forgotten; trying again in an hour");
         }
     }
 }

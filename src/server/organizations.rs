@@ -1,6 +1,6 @@
 //! Which organization a request is about, and what the API says of a person's organizations.
 
-use domain::entitlement::Reason;
+use domain::access::Reason;
 use domain::organization::UserId;
 use domain::plan::Limit;
 use serde::Serialize;

@@ -270,9 +270,7 @@ impl Run<'_> {
         }
         if self.scope.repair {
             let rule = self.app.access_rule(now);
-            if self.app.store.review(organization, Actor::Reconciliation, now, rule).await? {
-                self.app.live.changed(organization);
-            }
+            self.app.store.review(organization, Actor::Reconciliation, now, rule).await?;
         }
         let what = Difference::Tier { stored: stored.tier, right };
         self.found(Some(organization), what, self.scope.repair, tell);

@@ -14,8 +14,8 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use super::routes::{billing, health, organizations, plans, subscription, theme, updates, webhook};
-use super::{App, assets, auth, guard, pages};
+use super::routes::{billing, health, organizations, subscription, theme, updates, webhook};
+use super::{App, api, assets, auth, guard, pages};
 use crate::error::{AppError, Code};
 
 /// The largest body that anybody may send: an event is a few kilobytes.
@@ -30,6 +30,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .merge(for_people(&app))
         .merge(for_machines())
+        .merge(for_services(&app))
         .layer(from_fn_with_state(app.clone(), guard::headers))
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::REQUEST_TIMEOUT, TIMEOUT))
@@ -74,15 +75,18 @@ fn for_people(app: &App) -> Router<App> {
         .layer(auth::layer(app.store.clone(), &app.config.public_url))
 }
 
-/// Without a session: Stripe, services, probes and files.
+/// With a key: the API.
+fn for_services(app: &App) -> Router<App> {
+    api::router(app).layer(from_fn_with_state(app.clone(), api::limit))
+}
+
+/// Without a session: Stripe, probes and files.
 fn for_machines() -> Router<App> {
     let public = |path| get(move |headers: HeaderMap| async move { assets::public(path, &headers) });
     Router::new()
         .route("/api/webhooks/stripe", post(webhook::receive))
         .route("/billing/webhook", post(webhook::receive))
         .route("/api/stripe/webhook", post(webhook::receive))
-        .route("/api/v1/plans", get(plans::list))
-        .route("/billing/plans", get(plans::list))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/pkg/{file}", get(assets::package))

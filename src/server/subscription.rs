@@ -32,14 +32,14 @@ pub struct PlannedChange {
 
 impl App {
     /// The organization's running subscription, the newest where there are several.
-    pub(super) async fn running(&self, account: &Account) -> Result<Option<Subscription>, Error> {
-        let subscriptions = self.store.subscriptions(&account.organization).await?;
+    pub(super) async fn running(&self, organization: &OrganizationId) -> Result<Option<Subscription>, Error> {
+        let subscriptions = self.store.subscriptions(organization).await?;
         Ok(subscriptions.into_iter().find(|subscription| !subscription.status.is_terminal()))
     }
 
     async fn running_to_manage(&self, account: &Account) -> Result<Subscription, Error> {
         require_billing(account)?;
-        self.running(account).await?.ok_or_else(|| {
+        self.running(&account.organization).await?.ok_or_else(|| {
             Error::refused(Code::Conflict, "There is no subscription to change. The plans are on the pricing page.")
         })
     }
@@ -177,7 +177,7 @@ impl App {
             tracing::warn!(reason, "it is not known whether a change was made");
             let cause = Cause::actor(Actor::User(account.user.clone()));
             self.sync_subscription(&subscription.id, cause).await?;
-            let stored = self.running(account).await?;
+            let stored = self.running(&account.organization).await?;
             if stored.is_some_and(|now| now.price == target.price && now.quantity == target.quantity) {
                 return Ok(());
             }

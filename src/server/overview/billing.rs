@@ -1,6 +1,6 @@
 //! The billing settings: how the plan stands, what deserves a banner, what it is paid with, and the invoices.
 
-use domain::entitlement::Reason;
+use domain::access::Reason;
 use domain::invoice::{self, Invoice};
 use domain::organization::Organization;
 use domain::subscription::{Status, Subscription};
@@ -93,7 +93,7 @@ impl App {
 
     /// What canceling would mean.
     pub async fn cancel_view(&self, account: &Account) -> Result<CancelView, Error> {
-        match self.running(account).await? {
+        match self.running(&account.organization).await? {
             Some(subscription) if subscription.scheduled_end().is_none() => Ok(self.leaving(&subscription)),
             Some(_) => Err(Error::refused(Code::Conflict, "This subscription is canceled already.")),
             None => Err(Error::refused(Code::Conflict, "There is no subscription to cancel.")),

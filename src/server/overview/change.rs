@@ -29,7 +29,8 @@ impl App {
             (None, _) => 1,
             (Some(_), Some(asked)) => asked,
             (Some(range), None) => {
-                let had = self.running(account).await?.map_or(range.min, |subscription| subscription.quantity);
+                let had =
+                    self.running(&account.organization).await?.map_or(range.min, |subscription| subscription.quantity);
                 had.max(range.min)
             }
         };
@@ -46,7 +47,8 @@ impl App {
     ) -> Result<ChangeView, Error> {
         let missing = || Error::refused(Code::NotFound, "There is no such plan. The plans are on the pricing page.");
         let plan = PlanId::parse(plan).ok().and_then(|id| self.catalog.plan(&id)).ok_or_else(missing)?.clone();
-        let had = self.running(account).await?.as_ref().and_then(|subscription| self.terms_of(subscription));
+        let had =
+            self.running(&account.organization).await?.as_ref().and_then(|subscription| self.terms_of(subscription));
         let period = period.and_then(Period::parse).or(had.as_ref().map(|had| had.period)).unwrap_or_default();
         let period = if plan.price(period).is_some() { period } else { Period::default() };
         let seats = seats.and_then(|seats| seats.trim().parse().ok());

@@ -4,6 +4,8 @@ mod billing;
 mod change;
 mod status;
 
+pub use status::SubscriptionView;
+
 use domain::catalog::Catalog;
 use domain::plan::{Plan, PlanId};
 use domain::subscription::Status;

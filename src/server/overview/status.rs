@@ -1,17 +1,18 @@
 //! A subscription as the API says it.
 
-use domain::entitlement::Reason;
+use domain::access::Reason;
+use domain::organization::OrganizationId;
 use domain::subscription::{NextTerms, PendingChange, Subscription};
 use domain::time::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::tier_name;
 use crate::server::App;
 use crate::server::error::Error;
-use crate::visitor::Account;
 
 /// The tier with its reason, and the subscription behind it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SubscriptionView {
     tier: String,
@@ -20,7 +21,7 @@ pub struct SubscriptionView {
     subscription: Option<Running>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Running {
     id: String,
@@ -35,7 +36,7 @@ struct Running {
     pending: Option<Change>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Change {
     plan: Option<String>,
@@ -46,10 +47,10 @@ struct Change {
 
 impl App {
     /// The organization's tier and its running subscription.
-    pub async fn subscription_view(&self, account: &Account) -> Result<SubscriptionView, Error> {
-        let organization = self.store.organization(&account.organization).await?;
-        let running = self.running(account).await?;
-        let tier = organization.as_ref().map_or(&account.tier, |organization| &organization.tier);
+    pub async fn subscription_view(&self, organization: &OrganizationId) -> Result<SubscriptionView, Error> {
+        let running = self.running(organization).await?;
+        let organization = self.store.organization(organization).await?;
+        let tier = organization.as_ref().map_or(&self.catalog.free_plan, |organization| &organization.tier);
         Ok(SubscriptionView {
             tier: tier.to_string(),
             tier_name: tier_name(&self.catalog, tier),

@@ -4,7 +4,6 @@
 pub mod billing;
 pub mod health;
 pub mod organizations;
-pub mod plans;
 pub mod subscription;
 pub mod theme;
 pub mod updates;

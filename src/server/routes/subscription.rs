@@ -142,7 +142,7 @@ async fn terms(app: &App, account: &Account, body: &ChangeBody) -> Result<Terms,
 async fn answer(app: &App, account: &Account, wanted: Wanted) -> Result<Response, Error> {
     match wanted {
         Wanted::Redirect => Ok(Redirect::to("/settings/billing").into_response()),
-        Wanted::Json => Ok(Json(app.subscription_view(account).await?).into_response()),
+        Wanted::Json => Ok(Json(app.subscription_view(&account.organization).await?).into_response()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The time line: what happened to an organization, who did it, what changed and why.
 
-use domain::entitlement::Reason;
+use domain::access::Reason;
 use domain::organization::{OrganizationId, UserId};
 use domain::plan::{Period, PlanId};
 use domain::subscription::{NextTerms, PendingChange, Status, Subscription};

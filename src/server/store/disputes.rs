@@ -3,7 +3,7 @@
 use domain::organization::OrganizationId;
 use domain::time::Timestamp;
 
-use super::accounts::lock;
+use super::accounts::{lock, lock_by_customer};
 use super::audit::{self, Action, Actor};
 use super::sync::{Decide, settle, touch};
 use super::{Decision, Error, Moment, Store, events};
@@ -79,23 +79,14 @@ impl Store {
         customer: &str,
         moment: Moment,
         decide: impl Decide,
-    ) -> Result<Option<OrganizationId>, Error> {
+    ) -> Result<(), Error> {
         let (event, customer) = (event.to_owned(), customer.to_owned());
         self.write(move |connection| {
             Box::pin(async move {
-                let id: Option<String> =
-                    sqlx::query_scalar("SELECT id FROM organizations WHERE stripe_customer_id = $1")
-                        .bind(&customer)
-                        .fetch_optional(&mut *connection)
-                        .await?;
-                let organization = match id {
-                    Some(id) => lock(connection, &OrganizationId(id)).await?,
-                    None => None,
-                };
+                let organization = lock_by_customer(connection, &customer).await?;
                 let Some(organization) = organization else {
                     let decision = Decision::ignored("no organization of ours is this customer");
-                    events::finish(connection, &event, None, decision, moment.wall).await?;
-                    return Ok(None);
+                    return events::finish(connection, &event, None, decision, moment.wall).await;
                 };
                 // A paid period does not outlive its customer: there is nobody left whom it was sold to.
                 sqlx::query(
@@ -120,8 +111,7 @@ impl Store {
                 let tier = settle(connection, &organization, &actor, moment.now, decide).await?;
                 touch(connection, &organization.id).await?;
                 let decision = Decision::applied(format!("the customer is deleted; on {tier}"));
-                events::finish(connection, &event, Some(&organization.id), decision, moment.wall).await?;
-                Ok(Some(organization.id))
+                events::finish(connection, &event, Some(&organization.id), decision, moment.wall).await
             })
         })
         .await

@@ -52,8 +52,8 @@ impl Row {
 /// What an invoice's event means for its subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Consequence {
-    /// It fits what is stored: the event is settled, and pages of this organization may be out of date.
-    Settled(Option<OrganizationId>),
+    /// It fits what is stored: the event is settled.
+    Settled,
     /// It contradicts what is stored: Stripe must be asked about the subscription.
     Ask,
 }
@@ -132,7 +132,7 @@ impl Store {
                     (Some(_), false) => Decision::applied("nothing new"),
                 };
                 events::finish(connection, &event, organization.as_ref(), decision, wall).await?;
-                Ok(Consequence::Settled(organization.filter(|_| new)))
+                Ok(Consequence::Settled)
             })
         })
         .await

@@ -4,30 +4,44 @@
 //! place in the next group commit. Every query about a customer's data takes the organization it is for. A transaction
 //! that writes an organization's rows locks the organization first: in one order nobody waits for each other in a ring.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, Executor};
+use tokio::task::JoinHandle;
 
+use self::api_keys::Keys;
 use self::arrivals::Entrance;
+use self::changes::Changes;
+use self::standing::Standings;
+use self::usage::Till;
 use self::writer::{Work, Writer};
+use super::live::Live;
 
 mod accounts;
+mod api_keys;
 mod arrivals;
 mod audit;
+mod changes;
 mod checkouts;
 mod disputes;
 mod event_log;
 mod events;
+mod gathering;
 mod invoices;
 mod plan_changes;
 mod reconciliations;
+mod rows;
 mod sessions;
+mod standing;
 mod subscriptions;
 mod sync;
+mod usage;
 mod writer;
 
 pub use accounts::{Identity, Membership};
+pub use api_keys::{ApiKey, KeyAccess, ListedKey, NewKey};
 pub use audit::{Action, Actor, TimelineEntry};
 pub use checkouts::{Checkout, CheckoutTerms};
 pub use disputes::DisputeRow;
@@ -38,6 +52,7 @@ pub use plan_changes::PlanChange;
 pub use reconciliations::Task;
 pub use sessions::SessionTable;
 pub use sync::{Cause, Decide, Moment, Reading, Synced, Told};
+pub use usage::{Idempotency, LedgerEntry, Operation, Outcome, Receipt, UsageRequest};
 
 /// Why a read or a write did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -70,25 +85,34 @@ pub struct Store {
     pool: AnyPool,
     writer: Writer,
     entrance: Entrance,
+    till: Till,
+    changes: Changes,
+    keys: Arc<Keys>,
+    /// Hears other nodes, on PostgreSQL.
+    hearing: Option<Arc<JoinHandle<()>>>,
 }
 
 impl Store {
     /// Opens the database and brings its schema up to date. `url` is `sqlite://…` or `postgres://…`.
-    pub async fn open(url: &str) -> Result<Self, Error> {
+    /// `live` is told of every organization that is changed.
+    pub async fn open(url: &str, live: Live) -> Result<Self, Error> {
         sqlx::any::install_default_drivers();
         let sqlite = url.starts_with("sqlite:");
         let options: AnyConnectOptions = url.parse()?;
         let pool = pool_options(sqlite).connect_with(options.clone()).await?;
         sqlx::migrate!("./migrations").run(&pool).await?;
+        let changes = Changes::new(Standings::new(sqlite), live);
+        let hearing = (!sqlite).then(|| changes.listen(url));
         let writer = if sqlite {
             // A connection of its own: it never waits behind readers for a place in the pool.
             let connection = pool_options(true).max_connections(1).connect_with(options).await?;
-            Writer::grouped(connection)
+            Writer::grouped(connection, changes.clone())
         } else {
-            Writer::pooled(pool.clone())
+            Writer::pooled(pool.clone(), changes.clone())
         };
         let entrance = Entrance::open(writer.clone());
-        Ok(Self { pool, writer, entrance })
+        let till = Till::open(writer.clone(), changes.clone());
+        Ok(Self { pool, writer, entrance, till, changes, keys: Arc::default(), hearing: hearing.map(Arc::new) })
     }
 
     /// Runs `work` in one transaction: all of it is kept, durably, or nothing.
@@ -108,7 +132,11 @@ impl Store {
 
     /// Waits for writes under way and closes every connection.
     pub async fn close(&self) {
+        if let Some(hearing) = &self.hearing {
+            hearing.abort();
+        }
         self.entrance.close().await;
+        self.till.close().await;
         self.writer.close().await;
         self.pool.close().await;
     }

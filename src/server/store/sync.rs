@@ -1,7 +1,7 @@
 //! The transaction of the one sync: what Stripe told of a subscription, and everything that follows from it, together
 //! or not at all. This is the only place that writes subscriptions and tiers.
 
-use domain::entitlement::Access;
+use domain::access::Access;
 use domain::invoice::Invoice;
 use domain::news::{Horizon, News, Verdict, judge};
 use domain::organization::{Organization, OrganizationId, UserId};
@@ -14,7 +14,7 @@ use sqlx::AnyConnection;
 use super::accounts::{lock, lock_by_customer};
 use super::audit::{self, Action, Actor, Standing};
 use super::subscriptions::{Stored, load, upsert};
-use super::{Decision, Error, Store, events, invoices};
+use super::{Decision, Error, Store, changes, events, invoices};
 
 /// A subscription as Stripe answered, with what is shown beside it.
 #[derive(Clone, Debug)]
@@ -115,14 +115,6 @@ impl Synced {
             Self::Stale | Self::Ask | Self::Unowned => None,
         }
     }
-
-    /// Whose pages are out of date because of it.
-    pub fn changed(&self) -> Option<&OrganizationId> {
-        match self {
-            Self::Applied { organization, changed: true, .. } => Some(organization),
-            _ => None,
-        }
-    }
 }
 
 /// Decides the tier from all of an organization's subscriptions.
@@ -154,24 +146,23 @@ impl Store {
         .await
     }
 
-    /// Decides an organization's tier again, because time has passed, or the policy or a dispute has changed. Says
-    /// whether the tier is another.
+    /// Decides an organization's tier again, because time has passed, or the policy or a dispute has changed.
     pub async fn review(
         &self,
         organization: &OrganizationId,
         actor: Actor,
         now: Timestamp,
         decide: impl Decide,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let id = organization.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                let Some(organization) = lock(connection, &id).await? else { return Ok(false) };
+                let Some(organization) = lock(connection, &id).await? else { return Ok(()) };
                 let after = settle(connection, &organization, &actor, now, decide).await?;
                 if after != organization.tier {
                     touch(connection, &organization.id).await?;
                 }
-                Ok(after != organization.tier)
+                Ok(())
             })
         })
         .await
@@ -254,6 +245,9 @@ async fn same(
     }
     let tier = settle(connection, organization, &cause.actor, now, decide).await?;
     let changed = tier != organization.tier;
+    if changed {
+        touch(connection, &organization.id).await?;
+    }
     Ok(Synced::Applied {
         organization: organization.id.clone(),
         before: organization.tier.clone(),
@@ -300,13 +294,23 @@ pub(super) async fn settle(
     let subscriptions: Vec<_> =
         load(connection, &organization.id).await?.into_iter().map(|stored| stored.subscription).collect();
     let access = decide(&subscriptions);
-    sqlx::query("UPDATE organizations SET subscription_tier = $2, tier_reason = $3, tier_review_at = $4 WHERE id = $1")
-        .bind(&organization.id.0)
-        .bind(access.tier.as_str())
-        .bind(access.reason.as_str())
-        .bind(access.review_at.map(|at| at.0))
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(
+        "UPDATE organizations SET subscription_tier = $2, tier_reason = $3, tier_review_at = $4, subscribed_plan = $5,
+             paid_from = $6, paid_until = $7 WHERE id = $1",
+    )
+    .bind(&organization.id.0)
+    .bind(access.tier.as_str())
+    .bind(access.reason.as_str())
+    .bind(access.review_at.map(|at| at.0))
+    .bind(access.subscribed.map(String::from))
+    .bind(access.paid.map(|paid| paid.start.0))
+    .bind(access.paid.map(|paid| paid.end.0))
+    .execute(&mut *connection)
+    .await?;
+    let review_at = access.review_at;
+    if access.reason.as_str() != organization.tier_reason || review_at != organization.tier_review_at {
+        changes::note(connection, &organization.id).await?;
+    }
     if access.tier != organization.tier {
         let action =
             Action::Tier { before: organization.tier.clone(), after: access.tier.clone(), reason: access.reason };
@@ -319,9 +323,9 @@ pub(super) async fn settle(
 pub(super) async fn touch(connection: &mut AnyConnection, organization: &OrganizationId) -> Result<(), Error> {
     sqlx::query("UPDATE organizations SET revision = revision + 1 WHERE id = $1")
         .bind(&organization.0)
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-    Ok(())
+    changes::note(connection, organization).await
 }
 
 /// Keeps the invoice and the payment method that an answer brought along. Says whether either is new.

@@ -7,18 +7,24 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use sqlx::{Acquire, Any, AnyConnection, AnyPool, Transaction};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 use super::Error;
+use super::changes::Changes;
 
 /// How many pieces one commit takes at most; beyond that the first would wait too long for the last.
 const GROUP: usize = 256;
 /// How many may wait; beyond that callers wait to be queued, which slows them down instead of filling memory.
 const QUEUE: usize = 4096;
+
+/// How often to look whether another process has written.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A piece of writing: all of it in one transaction. It must not wait for anything but the database.
 pub(super) trait Work<T>:
@@ -51,43 +57,49 @@ pub(super) enum Writer {
         queue: Arc<Mutex<Option<mpsc::Sender<Job>>>>,
         /// The task, to be waited for when closing.
         task: Arc<Mutex<Option<JoinHandle<()>>>>,
+        /// Whom to tell of what was changed.
+        changes: Changes,
     },
     /// PostgreSQL: a transaction each.
-    Pooled(AnyPool),
+    Pooled {
+        /// The connections.
+        pool: AnyPool,
+        /// Whom to tell of what was changed.
+        changes: Changes,
+    },
 }
 
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Grouped { .. } => "Writer::Grouped",
-            Self::Pooled(_) => "Writer::Pooled",
+            Self::Pooled { .. } => "Writer::Pooled",
         })
     }
 }
 
 impl Writer {
-    pub(super) fn grouped(pool: AnyPool) -> Self {
+    pub(super) fn grouped(pool: AnyPool, changes: Changes) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(commit_in_groups(pool, jobs));
-        Self::Grouped { queue: Arc::new(Mutex::new(Some(queue))), task: Arc::new(Mutex::new(Some(task))) }
+        let task = tokio::spawn(commit_in_groups(pool, jobs, changes.clone()));
+        Self::Grouped { queue: Arc::new(Mutex::new(Some(queue))), task: Arc::new(Mutex::new(Some(task))), changes }
     }
 
-    pub(super) fn pooled(pool: AnyPool) -> Self {
-        Self::Pooled(pool)
+    pub(super) fn pooled(pool: AnyPool, changes: Changes) -> Self {
+        Self::Pooled { pool, changes }
     }
 
     pub(super) async fn write<T: Send + 'static, W: Work<T>>(&self, work: W) -> Result<T, Error> {
         match self {
-            Self::Pooled(pool) => {
-                let mut transaction = pool.begin().await?;
-                let value = work(&mut transaction).await?;
-                transaction.commit().await?;
-                Ok(value)
+            Self::Pooled { pool, changes } => {
+                // In a task of its own: a caller that goes away does not take what comes after the commit with it.
+                let transaction = tokio::spawn(in_transaction(pool.clone(), changes.clone(), work));
+                transaction.await.map_err(|error| Error::Commit(error.to_string()))?
             }
-            Self::Grouped { queue, .. } => {
+            Self::Grouped { queue, changes, .. } => {
                 let sender = queue.lock().await.clone().ok_or(Error::Closed)?;
                 let (answer, answered) = oneshot::channel();
-                sender.send(job(work, answer)).await.map_err(|_| Error::Closed)?;
+                sender.send(job(work, changes.clone(), answer)).await.map_err(|_| Error::Closed)?;
                 answered.await.map_err(|_| Error::Closed)?
             }
         }
@@ -95,7 +107,7 @@ impl Writer {
 
     /// Finishes what is queued and stops.
     pub(super) async fn close(&self) {
-        let Self::Grouped { queue, task } = self else { return };
+        let Self::Grouped { queue, task, .. } = self else { return };
         queue.lock().await.take();
         if let Some(task) = task.lock().await.take()
             && let Err(error) = task.await
@@ -105,14 +117,26 @@ impl Writer {
     }
 }
 
+async fn in_transaction<T, W: Work<T>>(pool: AnyPool, changes: Changes, work: W) -> Result<T, Error> {
+    let mut transaction = pool.begin().await?;
+    let (result, changed) = changes.watch(work(&mut transaction)).await;
+    let result = match result {
+        Ok(value) => transaction.commit().await.map(|()| value).map_err(Error::from),
+        Err(error) => Err(error),
+    };
+    changes.tell(&changed);
+    result
+}
+
 /// Wraps a piece of work so that its result travels beside the group and is given out after the commit.
-fn job<T: Send + 'static, W: Work<T>>(work: W, answer: oneshot::Sender<Result<T, Error>>) -> Job {
+fn job<T: Send + 'static, W: Work<T>>(work: W, changes: Changes, answer: oneshot::Sender<Result<T, Error>>) -> Job {
     Box::new(move |connection| {
         Box::pin(async move {
-            let result = work(connection).await;
+            let (result, changed) = changes.watch(work(connection)).await;
             Done {
                 keep: result.is_ok(),
                 answer: Box::new(move |committed| {
+                    changes.tell(&changed);
                     let result = result.and_then(|value| committed.map(|()| value).map_err(Error::Commit));
                     // The caller may have gone away; the write stands all the same.
                     drop(answer.send(result));
@@ -122,9 +146,20 @@ fn job<T: Send + 'static, W: Work<T>>(work: W, answer: oneshot::Sender<Result<T,
     })
 }
 
-async fn commit_in_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>) {
+async fn commit_in_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>, changes: Changes) {
     let mut group = Vec::with_capacity(GROUP);
-    while jobs.recv_many(&mut group, GROUP).await > 0 {
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut version = None;
+    loop {
+        tokio::select! {
+            biased;
+            taken = jobs.recv_many(&mut group, GROUP) => if taken == 0 { return },
+            _ = look.tick() => {
+                look_for_others(&pool, &mut version, &changes).await;
+                continue;
+            }
+        }
         let mut answers = Vec::with_capacity(group.len());
         let outcome = commit_group(&pool, group.drain(..), &mut answers).await;
         if let Err(error) = &outcome {
@@ -132,6 +167,22 @@ async fn commit_in_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>) {
         }
         for answer in answers {
             answer(outcome.as_ref().copied().map_err(ToString::to_string));
+        }
+    }
+}
+
+/// Commands write to the same file from a process of their own. SQLite counts what other connections commit, and no
+/// other connection of this process writes.
+async fn look_for_others(pool: &AnyPool, version: &mut Option<i64>, changes: &Changes) {
+    match sqlx::query_scalar("PRAGMA data_version").fetch_one(pool).await {
+        Ok(now) => {
+            if version.replace(now).is_some_and(|before| before != now) {
+                changes.standings.forget_all();
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "whether another process has written cannot be seen");
+            changes.standings.forget_all();
         }
     }
 }

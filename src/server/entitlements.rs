@@ -1,0 +1,114 @@
+//! What an organization may do, and using it: the same answers for pages, their guards and the API.
+
+use std::sync::Arc;
+
+use domain::catalog::{Catalog, Feature, Meter};
+use domain::entitlement::Standing;
+use domain::organization::OrganizationId;
+use domain::plan::{FeatureId, MeterId};
+use domain::time::{Seconds, Timestamp};
+use domain::usage::MOST_AT_ONCE;
+
+use super::App;
+use super::error::Error;
+use super::store::{Actor, Idempotency, Operation, Outcome, UsageRequest};
+use crate::error::{AppError, Code};
+
+/// How long the answer to an idempotency key is kept: longer than anybody tries the same request again.
+const ANSWERS_KEPT: Seconds = Seconds::days(7);
+
+/// What is asked: a feature, so much of a meter, or both.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'c> {
+    /// The feature.
+    pub feature: Option<&'c Feature>,
+    /// The meter and how much of it.
+    pub meter: Option<(&'c Meter, u64)>,
+}
+
+impl<'c> Question<'c> {
+    /// Reads names as they were sent.
+    pub fn parse(
+        catalog: &'c Catalog,
+        feature: Option<&str>,
+        meter: Option<&str>,
+        amount: Option<u64>,
+    ) -> Result<Self, AppError> {
+        if feature.is_none() && meter.is_none() {
+            return Err(AppError::new(Code::Invalid, "Ask about a `feature`, a `meter`, or both."));
+        }
+        let amount = amount.map_or(Ok(1), |amount| amount_of(i64::try_from(amount).ok()))?;
+        Ok(Self {
+            feature: feature.map(|name| feature_of(catalog, name)).transpose()?,
+            meter: meter.map(|name| meter_of(catalog, name)).transpose()?.map(|meter| (meter, amount)),
+        })
+    }
+}
+
+/// The feature of that name.
+pub fn feature_of<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Feature, AppError> {
+    let known = FeatureId::parse(name).ok().and_then(|id| catalog.feature(&id));
+    known.ok_or_else(|| {
+        let all: Vec<&str> = catalog.features.iter().map(|feature| feature.id.as_str()).collect();
+        AppError::new(Code::NotFound, format!("There is no feature of this name. There are: {}.", all.join(", ")))
+    })
+}
+
+/// The meter of that name.
+pub fn meter_of<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Meter, AppError> {
+    let known = MeterId::parse(name).ok().and_then(|id| catalog.meter(&id));
+    known.ok_or_else(|| {
+        let all: Vec<&str> = catalog.meters.iter().map(|meter| meter.id.as_str()).collect();
+        AppError::new(Code::NotFound, format!("There is no meter of this name. There are: {}.", all.join(", ")))
+    })
+}
+
+/// An amount that can be used.
+pub fn amount_of(amount: Option<i64>) -> Result<u64, AppError> {
+    amount
+        .and_then(|amount| u64::try_from(amount).ok())
+        .filter(|amount| (1..=MOST_AT_ONCE).contains(amount))
+        .ok_or_else(|| AppError::new(Code::Invalid, "`amount` is a whole number from 1 to 1000000000."))
+}
+
+impl App {
+    /// What is known of an organization, and the moment that it is answered for.
+    pub async fn standing(&self, organization: &OrganizationId) -> Result<(Arc<Standing>, Timestamp), Error> {
+        let unknown = || Error::refused(Code::NotFound, "There is no such organization.");
+        let now = self.clock.now();
+        let standing = self.store.standing(organization).await?.ok_or_else(unknown)?;
+        if standing.until.is_none_or(|until| until > now) {
+            return Ok((standing, now));
+        }
+        // Time alone has changed the tier, and the worker has not come by yet.
+        self.store.review(organization, Actor::Clock, now, self.access_rule(now)).await?;
+        Ok((self.store.standing(organization).await?.ok_or_else(unknown)?, now))
+    }
+
+    /// Uses, holds or lets go.
+    pub async fn usage(
+        &self,
+        organization: OrganizationId,
+        operation: Operation,
+        actor: String,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Outcome, Error> {
+        let (_, now) = self.standing(&organization).await?;
+        let catalog = Arc::clone(&self.catalog);
+        Ok(self.store.usage(UsageRequest { organization, operation, actor, idempotency, catalog, now }).await?)
+    }
+
+    /// Lets go what is held by reservations whose time is over.
+    pub(super) async fn expire_reservations(&self) -> Result<(), Error> {
+        for (organization, reservation) in self.store.reservations_due(self.clock.now()).await? {
+            let operation = Operation::Release { reservation, expired: true };
+            self.usage(organization, operation, "clock".to_owned(), None).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets answers that nobody asks for again.
+    pub(super) async fn forget_old_answers(&self) -> Result<(), Error> {
+        Ok(self.store.forget_answers(Timestamp(self.clock.now().0 - ANSWERS_KEPT.0)).await?)
+    }
+}

@@ -1,0 +1,265 @@
+//! The books of a group: the accounts that its requests are about, open in memory while the group's transaction holds
+//! their rows. Requests are worked through one after the other; what has changed is written afterwards.
+
+use std::collections::BTreeMap;
+
+use domain::catalog::Meter;
+use domain::entitlement::Standing;
+use domain::organization::OrganizationId;
+use domain::plan::MeterId;
+use domain::usage::{Account, Counter, Credits, NotEnough, Taken};
+use domain::window::Window;
+
+use super::statements::signed;
+use super::{Operation, Outcome, Receipt, UsageRequest};
+use crate::server::store::new_id;
+
+/// Of one organization and one meter.
+pub(super) type Key = (OrganizationId, MeterId);
+
+/// An account, open.
+pub(super) struct Page {
+    pub(super) standing: Standing,
+    pub(super) meter: Meter,
+    pub(super) account: Account,
+    pub(super) window: Window,
+    /// As they were read, to see which have changed.
+    pub(super) credits_before: Vec<Credits>,
+    pub(super) changed: bool,
+}
+
+/// A reservation as it is stored.
+#[derive(Clone, Debug)]
+pub(super) struct Reservation {
+    pub(super) key: Key,
+    pub(super) amount: u64,
+    pub(super) taken: Taken,
+    pub(super) window_start: i64,
+    pub(super) status: String,
+    pub(super) expires_at: i64,
+}
+
+/// A line of the ledger.
+pub(super) struct Entry {
+    pub(super) id: String,
+    pub(super) key: Key,
+    pub(super) amount: i64,
+    pub(super) from_credits: i64,
+    pub(super) window_start: i64,
+    pub(super) at: i64,
+    pub(super) actor: String,
+    pub(super) reservation: Option<String>,
+}
+
+/// A warning that has become due.
+pub(super) struct Warned {
+    pub(super) key: Key,
+    pub(super) window_start: i64,
+    pub(super) percent: i64,
+    pub(super) at: i64,
+}
+
+/// How a meter stands after the group.
+pub(in crate::server::store) struct Used {
+    pub(super) organization: OrganizationId,
+    pub(super) meter: MeterId,
+    pub(super) counter: Counter,
+    pub(super) credits: Vec<Credits>,
+}
+
+/// Everything that a group reads and writes.
+#[derive(Default)]
+pub(super) struct Book {
+    pub(super) pages: BTreeMap<Key, Page>,
+    pub(super) reservations: BTreeMap<String, Reservation>,
+    /// Those of the group itself.
+    pub(super) reserved: Vec<(String, i64)>,
+    /// Those that are over now.
+    pub(super) ended: Vec<String>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) warned: Vec<Warned>,
+}
+
+impl Book {
+    /// Works through one request.
+    pub(super) fn settle(&mut self, request: &UsageRequest) -> Outcome {
+        match &request.operation {
+            Operation::Consume { meter, amount } => self.consume(request, meter, *amount),
+            Operation::GiveBack { meter, amount } => self.give_back(request, meter, *amount),
+            Operation::Reserve { meter, amount, expires_at } => self.reserve(request, meter, *amount, expires_at.0),
+            Operation::Confirm { reservation, amount } => self.confirm(request, reservation, *amount),
+            Operation::Release { reservation, expired } => self.release(request, reservation, *expired),
+        }
+    }
+
+    fn consume(&mut self, request: &UsageRequest, meter: &MeterId, amount: u64) -> Outcome {
+        let key = (request.organization.clone(), meter.clone());
+        let Some(page) = self.pages.get_mut(&key) else { return Outcome::NoMeter };
+        match page.account.consume(amount) {
+            Err(NotEnough { .. }) => page.refuse(request, amount),
+            Ok(taken) => {
+                let entry = self.enter(request, key, signed(amount), &taken, None);
+                self.receipt(request, entry, amount)
+            }
+        }
+    }
+
+    fn give_back(&mut self, request: &UsageRequest, meter: &MeterId, amount: u64) -> Outcome {
+        let key = (request.organization.clone(), meter.clone());
+        let Some(page) = self.pages.get_mut(&key) else { return Outcome::NoMeter };
+        let back = page.account.give_back(amount);
+        let entry = self.enter(request, key, -signed(back), &Taken::default(), None);
+        self.receipt(request, entry, back)
+    }
+
+    fn reserve(&mut self, request: &UsageRequest, meter: &MeterId, amount: u64, expires_at: i64) -> Outcome {
+        let key = (request.organization.clone(), meter.clone());
+        let Some(page) = self.pages.get_mut(&key) else { return Outcome::NoMeter };
+        let Ok(taken) = page.account.reserve(amount) else { return page.refuse(request, amount) };
+        let window_start = page.account.counter.window_start;
+        self.note(request, &key);
+        let id = new_id("rsv");
+        let status = "open".to_owned();
+        let reservation = Reservation { key: key.clone(), amount, taken, window_start, status, expires_at };
+        self.reservations.insert(id.clone(), reservation);
+        self.reserved.push((id.clone(), request.now.0));
+        self.done(request, &key, |meter| Receipt {
+            entry: None,
+            reservation: Some(id),
+            expires_at: Some(expires_at),
+            amount,
+            meter,
+        })
+    }
+
+    fn confirm(&mut self, request: &UsageRequest, id: &str, amount: Option<u64>) -> Outcome {
+        let held = match self.open_reservation(request, id) {
+            Ok(held) => held.clone(),
+            Err(outcome) => return outcome,
+        };
+        let Some(page) = self.pages.get_mut(&held.key) else { return Outcome::NoMeter };
+        let amount = amount.unwrap_or(held.amount);
+        match page.account.confirm(&held.taken, held.window_start, amount) {
+            Err(NotEnough { .. }) => page.refuse(request, amount),
+            Ok(taken) => {
+                self.end(id, "confirmed");
+                let entry = self.enter(request, held.key, signed(amount), &taken, Some(id.to_owned()));
+                self.receipt(request, entry, amount)
+            }
+        }
+    }
+
+    fn release(&mut self, request: &UsageRequest, id: &str, expired: bool) -> Outcome {
+        let held = match self.open_reservation(request, id) {
+            Ok(held) => held.clone(),
+            Err(outcome) => return outcome,
+        };
+        let Some(page) = self.pages.get_mut(&held.key) else { return Outcome::NoMeter };
+        page.account.release(&held.taken, held.window_start);
+        self.end(id, if expired { "expired" } else { "released" });
+        self.note(request, &held.key);
+        let reservation = Some(id.to_owned());
+        let receipt = |meter| Receipt { entry: None, reservation, expires_at: None, amount: held.amount, meter };
+        self.done(request, &held.key, receipt)
+    }
+
+    fn open_reservation(&self, request: &UsageRequest, id: &str) -> Result<&Reservation, Outcome> {
+        let held = self.reservations.get(id).filter(|held| held.key.0 == request.organization);
+        let held = held.ok_or(Outcome::NoReservation)?;
+        if held.status != "open" {
+            return Err(Outcome::ReservationOver(held.status.clone()));
+        }
+        let expiring = matches!(request.operation, Operation::Release { .. });
+        if held.expires_at <= request.now.0 && !expiring {
+            return Err(Outcome::ReservationOver("expired".to_owned()));
+        }
+        Ok(held)
+    }
+
+    fn end(&mut self, id: &str, status: &str) {
+        if let Some(held) = self.reservations.get_mut(id) {
+            status.clone_into(&mut held.status);
+            self.ended.push(id.to_owned());
+        }
+    }
+
+    /// Adds a line to the ledger. Answers with its place.
+    fn enter(
+        &mut self,
+        request: &UsageRequest,
+        key: Key,
+        amount: i64,
+        taken: &Taken,
+        reservation: Option<String>,
+    ) -> usize {
+        self.note(request, &key);
+        let window_start = self.pages.get(&key).map_or(0, |page| page.account.counter.window_start);
+        self.entries.push(Entry {
+            id: new_id("use"),
+            key,
+            amount,
+            from_credits: signed(taken.from_credits()),
+            window_start,
+            at: request.now.0,
+            actor: request.actor.clone(),
+            reservation,
+        });
+        self.entries.len() - 1
+    }
+
+    /// An account has changed: whether a warning is due.
+    fn note(&mut self, request: &UsageRequest, key: &Key) {
+        let Some(page) = self.pages.get_mut(key) else { return };
+        page.changed = true;
+        if let Some(warning) = page.account.new_warning() {
+            self.warned.push(Warned {
+                key: key.clone(),
+                window_start: page.account.counter.window_start,
+                percent: i64::from(warning.percent()),
+                at: request.now.0,
+            });
+        }
+    }
+
+    fn receipt(&self, request: &UsageRequest, entry: usize, amount: u64) -> Outcome {
+        let entry = &self.entries[entry];
+        self.done(request, &entry.key, |meter| Receipt {
+            entry: Some(entry.id.clone()),
+            reservation: entry.reservation.clone(),
+            expires_at: None,
+            amount,
+            meter,
+        })
+    }
+
+    fn done(
+        &self,
+        request: &UsageRequest,
+        key: &Key,
+        receipt: impl FnOnce(domain::entitlement::MeterAnswer) -> Receipt,
+    ) -> Outcome {
+        let Some(page) = self.pages.get(key) else { return Outcome::NoMeter };
+        let answer = page.standing.meter_answer(&request.catalog, &page.meter, &page.account, page.window, 1);
+        Outcome::Done(Box::new(receipt(answer)))
+    }
+
+    /// How every account stands that has changed.
+    pub(super) fn used(&self) -> Vec<Used> {
+        let changed = self.pages.iter().filter(|(_, page)| page.changed);
+        changed
+            .map(|((organization, meter), page)| Used {
+                organization: organization.clone(),
+                meter: meter.clone(),
+                counter: page.account.counter,
+                credits: page.account.credits.clone(),
+            })
+            .collect()
+    }
+}
+
+impl Page {
+    fn refuse(&self, request: &UsageRequest, amount: u64) -> Outcome {
+        let answer = self.standing.meter_answer(&request.catalog, &self.meter, &self.account, self.window, amount);
+        Outcome::Refused(Box::new(answer))
+    }
+}

@@ -1,0 +1,73 @@
+//! Reading the ledger.
+
+use domain::organization::OrganizationId;
+use domain::plan::MeterId;
+use domain::time::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use sqlx::FromRow;
+
+use crate::server::store::{Error, Store};
+
+/// A line of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, FromRow)]
+#[serde(rename_all = "camelCase")]
+pub struct LedgerEntry {
+    /// Its id, `use_…`; later ones are greater.
+    pub id: String,
+    /// Of what.
+    pub meter: String,
+    /// How much; less than nothing where it was given back.
+    pub amount: i64,
+    /// How much of that came from credits.
+    pub from_credits: i64,
+    /// When, UTC seconds.
+    pub at: i64,
+    /// A person or a key.
+    pub actor: String,
+    /// The reservation that it was held by.
+    pub reservation_id: Option<String>,
+}
+
+impl Store {
+    /// A page of an organization's ledger, newest first: of one meter or of all, before a line or from the newest on.
+    pub async fn ledger(
+        &self,
+        organization: &OrganizationId,
+        meter: Option<&MeterId>,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<LedgerEntry>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT id, meter, amount, from_credits, at, actor, reservation_id FROM usage_entries
+             WHERE organization_id = $1 AND ($2 = '' OR meter = $2) AND ($3 = '' OR id < $3)
+             ORDER BY id DESC LIMIT $4",
+        )
+        .bind(&organization.0)
+        .bind(meter.map_or("", MeterId::as_str))
+        .bind(before.unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// What was used of a meter since a moment: when, and how much.
+    pub async fn used_since(
+        &self,
+        organization: &OrganizationId,
+        meter: &MeterId,
+        since: Timestamp,
+    ) -> Result<Vec<(i64, i64)>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT hour, CAST(SUM(amount) AS BIGINT) FROM (
+                 SELECT at - at % 900 AS hour, amount FROM usage_entries
+                 WHERE organization_id = $1 AND meter = $2 AND at >= $3) quarters
+             GROUP BY hour ORDER BY hour",
+        )
+        .bind(&organization.0)
+        .bind(meter.as_str())
+        .bind(since.0)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+}
