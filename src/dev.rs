@@ -65,10 +65,10 @@ fn seed(catalog: &Catalog, plan: &Plan, price: &Price) -> SeedPrice {
         product_name: format!("{} {}", catalog.name, plan.name),
         unit_amount: i64::from(price.amount),
         currency: catalog.currency.code().to_owned(),
-        interval: match price.period {
+        interval: Some(match price.period {
             Period::Monthly => Interval::Month,
             Period::Yearly => Interval::Year,
-        },
+        }),
         lookup_key: Some(format!("{}_{}", plan.id, price.period.as_str())),
     }
 }

@@ -283,6 +283,41 @@ test('a test clock moves its customers and nobody else', async ({ app }) => {
   expect(invoices.data.map((invoice) => invoice.created)).toEqual([end, 1_700_000_000]);
 });
 
+/** A customer, and a price that is paid once. */
+async function pack(app: App): Promise<{ customer: Stripe.Customer; price: Stripe.Price }> {
+  const stripe = app.stripe();
+  const customer = await stripe.customers.create({ email: 'ada@example.com' });
+  const price = await stripe.prices.create({ currency: 'usd', unit_amount: 2000, product_data: { name: 'A pack' } });
+  return { customer, price };
+}
+
+test('a pack is bought once, on an invoice, and the card is kept', async ({ app }) => {
+  const stripe = app.stripe();
+  const { customer, price } = await pack(app);
+  const made = await stripe.checkout.sessions.create({
+    mode: 'payment',
+    customer: customer.id,
+    line_items: [{ price: price.id, quantity: 2 }],
+    invoice_creation: { enabled: true, invoice_data: { metadata: { pack: 'two' } } },
+    payment_intent_data: { setup_future_usage: 'off_session', metadata: { pack: 'two' } },
+    success_url: `${app.url}/billing/success?session_id={CHECKOUT_SESSION_ID}`,
+    cancel_url: `${app.url}/billing/cancel`,
+  });
+  const card = { email: 'ada@example.com', number: '4242424242424242', expiry: '12 / 40', cvc: '123' };
+  const form = { method: 'POST', body: new URLSearchParams(card), redirect: 'manual' as const };
+  expect((await fetch(made.url!, form)).headers.get('location')).toContain(made.id);
+  const paid = await stripe.checkout.sessions.retrieve(made.id, { expand: ['invoice', 'payment_intent', 'customer'] });
+  expect(paid).toMatchObject({ status: 'complete', payment_status: 'paid', amount_total: 4000 });
+  const intent = paid.payment_intent as Stripe.PaymentIntent;
+  expect(intent).toMatchObject({ status: 'succeeded', metadata: { pack: 'two' } });
+  const invoice = paid.invoice as Stripe.Invoice;
+  expect(invoice).toMatchObject({ status: 'paid', amount_paid: 4000, metadata: { pack: 'two' } });
+  const [line] = (await stripe.invoices.listLineItems(invoice.id)).data;
+  expect(line.pricing?.price_details).toMatchObject({ price: price.id, product: price.product });
+  const saved = (paid.customer as Stripe.Customer).invoice_settings.default_payment_method;
+  expect(saved).toBe(intent.payment_method);
+});
+
 test('a payment is refunded, and another one disputed', async ({ app }) => {
   const stripe = app.stripe();
   const { customer } = await subscriber(app);

@@ -70,7 +70,7 @@ impl Interval {
     }
 }
 
-/// A recurring price, and the product it belongs to, that exist at start.
+/// A price, and the product it belongs to, that exist at start.
 #[derive(Clone, Debug)]
 pub struct SeedPrice {
     /// Id of the price, for example `price_pro_month`.
@@ -83,8 +83,8 @@ pub struct SeedPrice {
     pub unit_amount: i64,
     /// Lower-case ISO currency.
     pub currency: String,
-    /// Billing interval.
-    pub interval: Interval,
+    /// How often it bills; `None` is a one-time price, for `mode=payment` and invoice items.
+    pub interval: Option<Interval>,
     /// Stripe's stable name for the price, if any.
     pub lookup_key: Option<String>,
 }

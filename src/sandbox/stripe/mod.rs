@@ -20,6 +20,7 @@ mod expand;
 mod failures;
 mod form;
 mod idempotency;
+mod invoice_items;
 mod invoices;
 mod list;
 mod mode;

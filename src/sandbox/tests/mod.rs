@@ -9,6 +9,7 @@ mod history;
 mod life;
 mod money;
 mod oidc;
+mod once;
 mod pending;
 mod portal;
 mod previews;
@@ -132,9 +133,10 @@ fn prices() -> Vec<SeedPrice> {
         lookup_key: Some(id.trim_start_matches("price_").into()),
     };
     vec![
-        price("price_pro_month", "prod_pro", 2_900, Interval::Month),
-        price("price_pro_year", "prod_pro", 28_900, Interval::Year),
-        price("price_scale_month", "prod_scale", 9_900, Interval::Month),
+        price("price_pro_month", "prod_pro", 2_900, Some(Interval::Month)),
+        price("price_pro_year", "prod_pro", 28_900, Some(Interval::Year)),
+        price("price_scale_month", "prod_scale", 9_900, Some(Interval::Month)),
+        price("price_pack", "prod_pack", 2_000, None),
     ]
 }
 

@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ids;
-use crate::json::Json;
+use crate::json::{Json, merge};
 use crate::stripe::account::Account;
 use crate::stripe::{discounts, list};
 
 /// One line to bill.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Line {
     /// What it says.
     pub description: String,
@@ -25,10 +25,16 @@ pub(crate) struct Line {
     pub item: Option<String>,
     /// Whether it corrects an earlier line.
     pub proration: bool,
+    /// The invoice item it comes from.
+    #[serde(default)]
+    pub invoice_item: Option<String>,
+    /// Metadata of the line, if not the subscription's.
+    #[serde(default)]
+    pub metadata: Value,
 }
 
 /// What an invoice is made from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Draft {
     /// Id to use, so that others can refer to it already.
     pub id: String,
@@ -46,6 +52,8 @@ pub(crate) struct Draft {
     pub discounts: Vec<Value>,
     /// The period that the header names.
     pub period: (i64, i64),
+    /// Fields to take over as they are.
+    pub fields: Value,
 }
 
 /// The invoice as it would be, settled against the customer's balance, without writing anything.
@@ -104,7 +112,8 @@ fn object(account: &Account, draft: &Draft) -> Value {
             .map(|(discount, amount)| json!({ "amount": amount, "discount": discount }))
             .collect::<Value>(),
     });
-    crate::json::merge(&mut invoice, numbers);
+    merge(&mut invoice, numbers);
+    merge(&mut invoice, draft.fields.clone());
     invoice
 }
 
@@ -135,7 +144,10 @@ fn lines(draft: &Draft, off: &[(String, i64)], discountable: i64) -> Value {
 
 fn line_object(draft: &Draft, line: &Line, discount_amounts: Vec<Value>) -> Value {
     let subscription = draft.subscription.as_ref().and_then(|it| it.maybe("id"));
-    let metadata = draft.subscription.as_ref().and_then(|it| it.get("metadata").cloned()).unwrap_or_else(|| json!({}));
+    let of_subscription = || draft.subscription.as_ref().and_then(|it| it.get("metadata").cloned());
+    let own = Some(line.metadata.clone()).filter(Value::is_object);
+    let metadata = own.or_else(of_subscription).unwrap_or_else(|| json!({}));
+    let price_details = line.price.maybe("id").map(|id| json!({ "price": id, "product": line.price.get("product") }));
     json!({
         "id": ids::new("il_"),
         "object": "line_item",
@@ -148,21 +160,11 @@ fn line_object(draft: &Draft, line: &Line, discount_amounts: Vec<Value>) -> Valu
         "invoice": draft.id,
         "livemode": false,
         "metadata": metadata,
-        "parent": {
-            "invoice_item_details": null,
-            "subscription_item_details": {
-                "invoice_item": null,
-                "proration": line.proration,
-                "proration_details": { "credited_items": null },
-                "subscription": subscription,
-                "subscription_item": line.item,
-            },
-            "type": "subscription_item_details",
-        },
+        "parent": line_parent(line, subscription),
         "period": { "start": line.period.0, "end": line.period.1 },
         "pretax_credit_amounts": [],
         "pricing": {
-            "price_details": { "price": line.price.get("id"), "product": line.price.get("product") },
+            "price_details": price_details,
             "type": "price_details",
             "unit_amount_decimal": line.price.get("unit_amount_decimal"),
         },
@@ -171,6 +173,33 @@ fn line_object(draft: &Draft, line: &Line, discount_amounts: Vec<Value>) -> Valu
         "subscription": subscription,
         "subtotal": line.amount,
         "taxes": [],
+    })
+}
+
+fn line_parent(line: &Line, subscription: Option<&str>) -> Value {
+    let credited = json!({ "credited_items": null });
+    if let Some(item) = &line.invoice_item {
+        return json!({
+            "invoice_item_details": {
+                "invoice_item": item,
+                "proration": line.proration,
+                "proration_details": credited,
+                "subscription": null,
+            },
+            "subscription_item_details": null,
+            "type": "invoice_item_details",
+        });
+    }
+    json!({
+        "invoice_item_details": null,
+        "subscription_item_details": {
+            "invoice_item": null,
+            "proration": line.proration,
+            "proration_details": credited,
+            "subscription": subscription,
+            "subscription_item": line.item,
+        },
+        "type": "subscription_item_details",
     })
 }
 

@@ -7,7 +7,7 @@ use super::{build, keep_as_draft, payment_object, payments_of, subscription, tra
 use crate::json::Json;
 use crate::stripe::account::Account;
 use crate::stripe::error::ApiError;
-use crate::stripe::payments::{self, Payment};
+use crate::stripe::payments::{self, About, Payment};
 use crate::stripe::{customers, discounts, subscriptions};
 
 const DAY: i64 = 86_400;
@@ -23,6 +23,8 @@ pub(crate) struct Attempt {
     pub present: bool,
     /// Whether nobody asked for it: then a refusal leads to the next retry.
     pub automatic: bool,
+    /// What is said about the payment, if not what an invoice says.
+    pub about: Option<About>,
 }
 
 impl Attempt {
@@ -90,10 +92,20 @@ pub(crate) fn stop_collecting(account: &mut Account, id: &str) {
 
 /// Gives a draft its number, settles it against the customer's balance and opens it.
 pub(crate) fn finalize(account: &mut Account, mut invoice: Value) -> Value {
-    let now = account.now();
     let customer = invoice.text("customer").to_owned();
     invoice.set("number", next_number(account, &customer));
     apply_balance(account, &customer, &mut invoice);
+    open(account, invoice)
+}
+
+/// The same for what is about to be paid in full, which a credit balance does not touch.
+pub(crate) fn finalize_in_full(account: &mut Account, mut invoice: Value) -> Value {
+    invoice.set("number", next_number(account, invoice.text("customer")));
+    open(account, invoice)
+}
+
+fn open(account: &mut Account, mut invoice: Value) -> Value {
+    let now = account.now();
     let id = invoice.text("id");
     let url = format!("{}/i/{id}", account.base_url());
     invoice.set("invoice_pdf", format!("{url}/pdf"));
@@ -136,7 +148,7 @@ pub(crate) fn pay(account: &mut Account, invoice: Value, attempt: &Attempt) -> R
     let method = attempt.method.clone().or_else(|| own_method(account, &invoice)).ok_or_else(no_method)?;
     let customer = invoice.text("customer").to_owned();
     let currency = invoice.text("currency").to_owned();
-    let description = description(&invoice);
+    let about = attempt.about.clone().unwrap_or_else(|| about(&invoice));
     let (intent, outcome) = payments::attempt(
         account,
         &Payment {
@@ -145,8 +157,7 @@ pub(crate) fn pay(account: &mut Account, invoice: Value, attempt: &Attempt) -> R
             amount: invoice.int("amount_due"),
             currency: &currency,
             present: attempt.present,
-            description: &description,
-            metadata: json!({}),
+            about,
         },
     );
     let payment = payment_object(account, &invoice, intent.text("id"), outcome.is_ok());
@@ -176,12 +187,15 @@ fn own_method(account: &Account, invoice: &Value) -> Option<String> {
         .or_else(|| customers::default_payment_method(account, invoice.text("customer")))
 }
 
-fn description(invoice: &Value) -> String {
-    match invoice.text("billing_reason") {
+/// What the payment of an invoice says of itself.
+fn about(invoice: &Value) -> About {
+    let description = match invoice.text("billing_reason") {
         "subscription_create" => "Subscription creation".to_owned(),
         "subscription_update" => "Subscription update".to_owned(),
         _ => format!("Payment for Invoice {}", invoice.text("number")),
-    }
+    };
+    let future_usage = subscription(invoice).map(|_| "off_session".to_owned());
+    About { description: Some(description), metadata: json!({}), future_usage, receipt_email: None }
 }
 
 fn paid(account: &mut Account, mut invoice: Value, attempted: bool) -> Value {

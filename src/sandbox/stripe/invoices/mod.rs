@@ -10,7 +10,7 @@ mod preview;
 use serde_json::{Value, json};
 
 pub(crate) use build::{Draft, Line, create};
-pub(crate) use collect::{Attempt, collect, finalize, pay, retry, retry_at, stop_collecting};
+pub(crate) use collect::{Attempt, collect, finalize, finalize_in_full, pay, retry, retry_at, stop_collecting};
 pub(crate) use page::{document, hosted, pay_form};
 pub(crate) use preview::{foresee, nothing_to_come, upcoming};
 
@@ -56,13 +56,15 @@ pub(crate) fn payments(account: &Account, invoice: &str) -> Value {
     list::embedded(&payments_of(account, invoice), &format!("/v1/invoice_payments?invoice={invoice}"))
 }
 
+/// The intent of the latest payment of an invoice.
+pub(crate) fn latest_intent(account: &Account, invoice: &str) -> Option<String> {
+    let latest = payments_of(account, invoice).into_iter().next()?;
+    latest.get("payment")?.maybe("payment_intent").map(str::to_owned)
+}
+
 /// What a browser needs to confirm the latest payment of an invoice.
 pub(crate) fn confirmation_secret(account: &Account, invoice: &str) -> Value {
-    let latest = payments_of(account, invoice).into_iter().next();
-    let intent = latest.and_then(|payment| {
-        let id = payment.get("payment")?.maybe("payment_intent")?.to_owned();
-        account.get("payment_intent", &id)
-    });
+    let intent = latest_intent(account, invoice).and_then(|id| account.get("payment_intent", &id));
     intent
         .map_or(Value::Null, |intent| json!({ "client_secret": intent.get("client_secret"), "type": "payment_intent" }))
 }
@@ -156,7 +158,7 @@ fn pay_call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     }
     let present = call.params.get("off_session").and_then(Value::as_bool) == Some(false);
     let method = call.params.maybe("payment_method").map(str::to_owned);
-    let attempt = Attempt { method, present, automatic: false };
+    let attempt = Attempt { method, present, ..Attempt::default() };
     pay(account, invoice, &attempt).map_err(ApiError::keeping_changes)
 }
 

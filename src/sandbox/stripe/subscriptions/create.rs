@@ -125,7 +125,7 @@ pub(crate) fn create(account: &mut Account, new: &NewSubscription) -> Result<Val
     let sends = subscription.text("collection_method") == "send_invoice";
     let waits = new.payment_behavior == "default_incomplete" && invoice.int("amount_due") > 0;
     if !sends && !waits {
-        let attempt = invoices::Attempt { method: None, present: new.present, automatic: true };
+        let attempt = invoices::Attempt { present: new.present, ..invoices::Attempt::automatic() };
         match invoices::pay(account, invoice, &attempt) {
             Err(error) if new.payment_behavior == "error_if_incomplete" || !error.is_saved() => {
                 return Err(error);
@@ -202,6 +202,7 @@ fn draft(account: &Account, subscription: &Value, new: &NewSubscription) -> invo
         lines,
         discounts: subscription.list("discounts").to_vec(),
         period: (account.now(), account.now()),
+        ..invoices::Draft::default()
     }
 }
 
@@ -213,8 +214,7 @@ fn once_line(account: &Account, item: &NewItem) -> invoices::Line {
         quantity: item.quantity,
         price: item.price.clone(),
         period: (account.now(), account.now()),
-        item: None,
-        proration: false,
+        ..invoices::Line::default()
     }
 }
 

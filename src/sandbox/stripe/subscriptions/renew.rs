@@ -54,6 +54,7 @@ pub(crate) fn plan(account: &mut Account, before: &Value) -> Renewal {
         lines,
         discounts: kept,
         period: (object::period_start(before), now),
+        ..Draft::default()
     };
     subscription.set("latest_invoice", draft.id.clone());
     Renewal { subscription, draft }
