@@ -318,6 +318,38 @@ test('a pack is bought once, on an invoice, and the card is kept', async ({ app 
   expect(saved).toBe(intent.payment_method);
 });
 
+test('a pack is charged by invoice while nobody is there', async ({ app }) => {
+  const stripe = app.stripe();
+  const { customer, price } = await pack(app);
+  const card = await stripe.paymentMethods.attach('pm_card_chargeCustomerFail', { customer: customer.id });
+  await stripe.customers.update(customer.id, { invoice_settings: { default_payment_method: card.id } });
+  const draft = await stripe.invoices.create({ customer: customer.id, auto_advance: false, metadata: { why: 'low' } });
+  const item = await stripe.invoiceItems.create({
+    customer: customer.id,
+    invoice: draft.id,
+    pricing: { price: price.id },
+    quantity: 2,
+  });
+  expect(await stripe.invoiceItems.retrieve(item.id)).toMatchObject({ amount: 4000, invoice: draft.id });
+  const open = await stripe.invoices.finalizeInvoice(draft.id, { auto_advance: false });
+  expect(open).toMatchObject({ status: 'open', amount_due: 4000, metadata: { why: 'low' } });
+  const declined = await refusal(stripe.invoices.pay(open.id, { off_session: true }));
+  expect(declined).toBeInstanceOf(Stripe.errors.StripeCardError);
+  expect(declined).toMatchObject({ statusCode: 402, code: 'card_declined' });
+  expect(await stripe.invoices.retrieve(open.id)).toMatchObject({ status: 'open', attempt_count: 1 });
+
+  const better = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
+  const paid = await stripe.invoices.pay(open.id, { payment_method: better.id });
+  expect(paid).toMatchObject({ status: 'paid', amount_paid: 4000 });
+  const twice = await refusal(stripe.invoices.pay(open.id));
+  expect(twice).toMatchObject({ statusCode: 400, code: 'invoice_already_paid' });
+
+  const other = await stripe.invoices.create({ customer: customer.id, pending_invoice_items_behavior: 'exclude' });
+  expect(await stripe.invoices.del(other.id)).toMatchObject({ id: other.id, deleted: true });
+  const waiting = await stripe.invoiceItems.create({ customer: customer.id, amount: 500, currency: 'usd' });
+  expect(await stripe.invoiceItems.del(waiting.id)).toMatchObject({ deleted: true });
+});
+
 test('a payment is refunded, and another one disputed', async ({ app }) => {
   const stripe = app.stripe();
   const { customer } = await subscriber(app);

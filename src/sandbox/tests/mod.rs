@@ -6,6 +6,7 @@ mod control;
 mod durable;
 mod errors;
 mod history;
+mod invoices;
 mod life;
 mod money;
 mod oidc;
@@ -26,6 +27,9 @@ use reqwest::{Client, Method, Response, StatusCode, redirect};
 use serde_json::Value;
 
 use crate::{Config, Interval, Sandbox, SeedPrice};
+
+/// Form fields.
+type Params<'a> = &'a [(&'a str, &'a str)];
 
 const SUCCESS_URL: &str = "http://app.example/done?session={CHECKOUT_SESSION_ID}";
 

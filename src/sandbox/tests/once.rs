@@ -4,9 +4,7 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::{SUCCESS_URL, World, location, text};
-
-type Params<'a> = &'a [(&'a str, &'a str)];
+use super::{Params, SUCCESS_URL, World, location, text};
 
 const VISA: &str = "4242 4242 4242 4242";
 

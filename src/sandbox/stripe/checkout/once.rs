@@ -69,16 +69,18 @@ fn pay(
 /// The invoice over the order, its lines from invoice items that come into being with it.
 fn draft(account: &mut Account, session: &Value, order: &Order, customer: &str, discount: Option<&Value>) -> Draft {
     let id = ids::new("in_");
+    customers::remember_currency(account, customer, session.text("currency"));
     let mut lines = Vec::with_capacity(order.items.len());
     for item in &order.items {
         let new = invoice_items::NewItem {
             customer,
             invoice: Some(&id),
-            price: item.get("price").unwrap_or(&Value::Null),
+            price: item.get("price").cloned().unwrap_or_default(),
             quantity: item.int("quantity"),
             amount: super::order::full_amount(item),
             currency: session.text("currency"),
             description: item.maybe("description"),
+            period: None,
             metadata: item.get("metadata").cloned().unwrap_or_else(|| json!({})),
         };
         lines.push(invoice_items::line(&invoice_items::create(account, new)));

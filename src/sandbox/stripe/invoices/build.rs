@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::ids;
 use crate::json::{Json, merge};
 use crate::stripe::account::Account;
-use crate::stripe::{discounts, list};
+use crate::stripe::{discounts, invoice_items, list};
 
 /// One line to bill.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -85,9 +85,52 @@ pub(super) fn settle(invoice: &mut Value, balance: i64) -> i64 {
 /// Saves the draft as an invoice in status `draft`.
 pub(crate) fn create(account: &mut Account, draft: &Draft) -> Value {
     let invoice = object(account, draft);
+    for line in &draft.lines {
+        if let Some(item) = &line.invoice_item {
+            invoice_items::put_on(account, item, Some(&draft.id));
+        }
+    }
     account.create(&invoice, "invoice.created");
     invoice
 }
+
+/// Counts a draft anew after its items have changed. Lines that stay keep their ids.
+pub(super) fn recount(account: &mut Account, invoice: &mut Value) {
+    let id = invoice.text("id").to_owned();
+    let draft = Draft {
+        customer: invoice.text("customer").to_owned(),
+        currency: invoice.text("currency").to_owned(),
+        lines: invoice_items::on(account, &id).iter().map(invoice_items::line).collect(),
+        discounts: invoice.list("discounts").to_vec(),
+        id,
+        ..Draft::default()
+    };
+    let mut fresh = object(account, &draft);
+    let known: Vec<Value> = invoice.get("lines").map_or(&[][..], |lines| lines.list("data")).to_vec();
+    if let Some(lines) = fresh.get_mut("lines").and_then(|lines| lines.get_mut("data")).and_then(Value::as_array_mut) {
+        for line in lines {
+            if let Some(same) = known.iter().find(|it| it.get("parent") == line.get("parent")) {
+                line.set("id", same.text("id"));
+            }
+        }
+    }
+    for field in COUNTED {
+        invoice.set(field, fresh.take_key(field).unwrap_or_default());
+    }
+    account.update(invoice, "invoice.updated");
+}
+
+/// What of an invoice follows from its lines.
+const COUNTED: [&str; 8] = [
+    "amount_due",
+    "amount_remaining",
+    "lines",
+    "subtotal",
+    "subtotal_excluding_tax",
+    "total",
+    "total_discount_amounts",
+    "total_excluding_tax",
+];
 
 fn object(account: &Account, draft: &Draft) -> Value {
     let subtotal: i64 = draft.lines.iter().map(|line| line.amount).sum();

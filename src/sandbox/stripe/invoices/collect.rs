@@ -65,14 +65,20 @@ fn try_once(account: &mut Account, invoice: Value) -> Result<Value, ApiError> {
     })
 }
 
-/// When a failed payment is tried again.
-pub(crate) fn retry_at(invoice: &Value) -> Option<i64> {
-    (invoice.text("status") == "open").then(|| invoice.maybe_int("next_payment_attempt")).flatten()
+/// When an invoice goes on by itself: a draft is finalized, a payment tried.
+pub(crate) fn due_at(invoice: &Value) -> Option<i64> {
+    match invoice.text("status") {
+        "draft" if invoice.flag("auto_advance") => invoice.maybe_int("automatically_finalizes_at"),
+        "open" => invoice.maybe_int("next_payment_attempt"),
+        _ => None,
+    }
 }
 
-/// Tries a failed payment again.
-pub(crate) fn retry(account: &mut Account, invoice: Value) {
-    if subscriptions::billed_has_ended(account, &invoice) {
+/// Finalizes a draft, or tries a payment once more.
+pub(crate) fn go_on(account: &mut Account, invoice: Value) {
+    if invoice.text("status") == "draft" {
+        let _ = collect(account, invoice);
+    } else if subscriptions::billed_has_ended(account, &invoice) {
         stop_collecting(account, invoice.text("id"));
     } else {
         let _ = try_once(account, invoice);
@@ -108,6 +114,8 @@ fn open(account: &mut Account, mut invoice: Value) -> Value {
     let now = account.now();
     let id = invoice.text("id");
     let url = format!("{}/i/{id}", account.base_url());
+    invoice.set("automatically_finalizes_at", Value::Null);
+    invoice.set("next_payment_attempt", Value::Null);
     invoice.set("invoice_pdf", format!("{url}/pdf"));
     invoice.set("hosted_invoice_url", url);
     invoice.set("status", "open");
@@ -229,7 +237,8 @@ fn close_attempts(account: &mut Account, invoice: &str) {
 fn refused(account: &mut Account, mut invoice: Value, intent_status: &str, automatic: bool) {
     let count = invoice.int("attempt_count");
     let counts = automatic || count == 0;
-    let retried = automatic && subscriptions::retries(account, &invoice);
+    let alone = subscription(&invoice).is_none() && invoice.flag("auto_advance");
+    let retried = automatic && (alone || subscriptions::retries(account, &invoice));
     invoice.set("attempted", true);
     if counts {
         invoice.set("attempt_count", count + 1);
