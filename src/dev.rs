@@ -27,6 +27,8 @@ pub async fn start(places: Places, catalog: &Catalog, variables: &mut Variables)
     let sandbox = Sandbox::start(sandbox::Config {
         stripe_addr: places.stripe_addr,
         oidc_addr: places.oidc_addr,
+        // Any free port: who sends mail asks the sandbox where to.
+        smtp_addr: SocketAddr::new(places.stripe_addr.ip(), 0),
         data: places.data,
         webhook_url: Some(format!("{}/api/webhooks/stripe", places.public_url)),
         redirect_uris: vec![format!("{}/auth/callback", places.public_url)],

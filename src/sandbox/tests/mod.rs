@@ -8,6 +8,7 @@ mod errors;
 mod history;
 mod invoices;
 mod life;
+mod mail;
 mod money;
 mod oidc;
 mod once;
