@@ -27,6 +27,8 @@ pub async fn start(places: Places, catalog: &Catalog, variables: &mut Variables)
     let sandbox = Sandbox::start(sandbox::Config {
         stripe_addr: places.stripe_addr,
         oidc_addr: places.oidc_addr,
+        // Any free port: who sends mail asks the sandbox where to.
+        smtp_addr: SocketAddr::new(places.stripe_addr.ip(), 0),
         data: places.data,
         webhook_url: Some(format!("{}/api/webhooks/stripe", places.public_url)),
         redirect_uris: vec![format!("{}/auth/callback", places.public_url)],
@@ -65,10 +67,10 @@ fn seed(catalog: &Catalog, plan: &Plan, price: &Price) -> SeedPrice {
         product_name: format!("{} {}", catalog.name, plan.name),
         unit_amount: i64::from(price.amount),
         currency: catalog.currency.code().to_owned(),
-        interval: match price.period {
+        interval: Some(match price.period {
             Period::Monthly => Interval::Month,
             Period::Yearly => Interval::Year,
-        },
+        }),
         lookup_key: Some(format!("{}_{}", plan.id, price.period.as_str())),
     }
 }

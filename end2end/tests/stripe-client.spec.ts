@@ -283,6 +283,73 @@ test('a test clock moves its customers and nobody else', async ({ app }) => {
   expect(invoices.data.map((invoice) => invoice.created)).toEqual([end, 1_700_000_000]);
 });
 
+/** A customer, and a price that is paid once. */
+async function pack(app: App): Promise<{ customer: Stripe.Customer; price: Stripe.Price }> {
+  const stripe = app.stripe();
+  const customer = await stripe.customers.create({ email: 'ada@example.com' });
+  const price = await stripe.prices.create({ currency: 'usd', unit_amount: 2000, product_data: { name: 'A pack' } });
+  return { customer, price };
+}
+
+test('a pack is bought once, on an invoice, and the card is kept', async ({ app }) => {
+  const stripe = app.stripe();
+  const { customer, price } = await pack(app);
+  const made = await stripe.checkout.sessions.create({
+    mode: 'payment',
+    customer: customer.id,
+    line_items: [{ price: price.id, quantity: 2 }],
+    invoice_creation: { enabled: true, invoice_data: { metadata: { pack: 'two' } } },
+    payment_intent_data: { setup_future_usage: 'off_session', metadata: { pack: 'two' } },
+    success_url: `${app.url}/billing/success?session_id={CHECKOUT_SESSION_ID}`,
+    cancel_url: `${app.url}/billing/cancel`,
+  });
+  const card = { email: 'ada@example.com', number: '4242424242424242', expiry: '12 / 40', cvc: '123' };
+  const form = { method: 'POST', body: new URLSearchParams(card), redirect: 'manual' as const };
+  expect((await fetch(made.url!, form)).headers.get('location')).toContain(made.id);
+  const paid = await stripe.checkout.sessions.retrieve(made.id, { expand: ['invoice', 'payment_intent', 'customer'] });
+  expect(paid).toMatchObject({ status: 'complete', payment_status: 'paid', amount_total: 4000 });
+  const intent = paid.payment_intent as Stripe.PaymentIntent;
+  expect(intent).toMatchObject({ status: 'succeeded', metadata: { pack: 'two' } });
+  const invoice = paid.invoice as Stripe.Invoice;
+  expect(invoice).toMatchObject({ status: 'paid', amount_paid: 4000, metadata: { pack: 'two' } });
+  const [line] = (await stripe.invoices.listLineItems(invoice.id)).data;
+  expect(line.pricing?.price_details).toMatchObject({ price: price.id, product: price.product });
+  const saved = (paid.customer as Stripe.Customer).invoice_settings.default_payment_method;
+  expect(saved).toBe(intent.payment_method);
+});
+
+test('a pack is charged by invoice while nobody is there', async ({ app }) => {
+  const stripe = app.stripe();
+  const { customer, price } = await pack(app);
+  const card = await stripe.paymentMethods.attach('pm_card_chargeCustomerFail', { customer: customer.id });
+  await stripe.customers.update(customer.id, { invoice_settings: { default_payment_method: card.id } });
+  const draft = await stripe.invoices.create({ customer: customer.id, auto_advance: false, metadata: { why: 'low' } });
+  const item = await stripe.invoiceItems.create({
+    customer: customer.id,
+    invoice: draft.id,
+    pricing: { price: price.id },
+    quantity: 2,
+  });
+  expect(await stripe.invoiceItems.retrieve(item.id)).toMatchObject({ amount: 4000, invoice: draft.id });
+  const open = await stripe.invoices.finalizeInvoice(draft.id, { auto_advance: false });
+  expect(open).toMatchObject({ status: 'open', amount_due: 4000, metadata: { why: 'low' } });
+  const declined = await refusal(stripe.invoices.pay(open.id, { off_session: true }));
+  expect(declined).toBeInstanceOf(Stripe.errors.StripeCardError);
+  expect(declined).toMatchObject({ statusCode: 402, code: 'card_declined' });
+  expect(await stripe.invoices.retrieve(open.id)).toMatchObject({ status: 'open', attempt_count: 1 });
+
+  const better = await stripe.paymentMethods.attach('pm_card_visa', { customer: customer.id });
+  const paid = await stripe.invoices.pay(open.id, { payment_method: better.id });
+  expect(paid).toMatchObject({ status: 'paid', amount_paid: 4000 });
+  const twice = await refusal(stripe.invoices.pay(open.id));
+  expect(twice).toMatchObject({ statusCode: 400, code: 'invoice_already_paid' });
+
+  const other = await stripe.invoices.create({ customer: customer.id, pending_invoice_items_behavior: 'exclude' });
+  expect(await stripe.invoices.del(other.id)).toMatchObject({ id: other.id, deleted: true });
+  const waiting = await stripe.invoiceItems.create({ customer: customer.id, amount: 500, currency: 'usd' });
+  expect(await stripe.invoiceItems.del(waiting.id)).toMatchObject({ deleted: true });
+});
+
 test('a payment is refunded, and another one disputed', async ({ app }) => {
   const stripe = app.stripe();
   const { customer } = await subscriber(app);

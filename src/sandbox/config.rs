@@ -13,6 +13,8 @@ pub struct Config {
     pub stripe_addr: SocketAddr,
     /// Where the local `OpenID` provider listens; port 0 picks a free one.
     pub oidc_addr: SocketAddr,
+    /// Where mail is taken by SMTP; port 0 picks a free one.
+    pub smtp_addr: SocketAddr,
     /// Folder of the durable state; `None` keeps everything in memory.
     pub data: Option<PathBuf>,
     /// Where the application receives events; registered as a webhook endpoint at start.
@@ -33,6 +35,7 @@ impl Default for Config {
         Self {
             stripe_addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 12111)),
             oidc_addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 12112)),
+            smtp_addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 12113)),
             data: None,
             webhook_url: None,
             redirect_uris: Vec::new(),
@@ -44,10 +47,10 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Both listeners on free ports and nothing on disk: what a test wants.
+    /// All listeners on free ports and nothing on disk: what a test wants.
     pub fn ephemeral() -> Self {
         let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { stripe_addr: free, oidc_addr: free, ..Self::default() }
+        Self { stripe_addr: free, oidc_addr: free, smtp_addr: free, ..Self::default() }
     }
 }
 
@@ -70,7 +73,7 @@ impl Interval {
     }
 }
 
-/// A recurring price, and the product it belongs to, that exist at start.
+/// A price, and the product it belongs to, that exist at start.
 #[derive(Clone, Debug)]
 pub struct SeedPrice {
     /// Id of the price, for example `price_pro_month`.
@@ -83,8 +86,8 @@ pub struct SeedPrice {
     pub unit_amount: i64,
     /// Lower-case ISO currency.
     pub currency: String,
-    /// Billing interval.
-    pub interval: Interval,
+    /// How often it bills; `None` is a one-time price, for `mode=payment` and invoice items.
+    pub interval: Option<Interval>,
     /// Stripe's stable name for the price, if any.
     pub lookup_key: Option<String>,
 }

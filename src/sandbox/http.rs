@@ -1,4 +1,4 @@
-//! Listening and stopping: one small wrapper for both servers. It knows no routes.
+//! Listening and stopping: one small wrapper for the servers. It knows no routes.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::Error;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Listens on `address`; `variable` is what a person changes when the port is taken.
-pub(crate) async fn listen(address: SocketAddr, variable: &'static str) -> Result<(TcpListener, String), Error> {
+pub(crate) async fn listen(address: SocketAddr, variable: &'static str) -> Result<(TcpListener, SocketAddr), Error> {
     let failed = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::AddrInUse => Error::PortInUse { address, variable },
         _ => Error::Listen { address, variable, source },
     };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let url = format!("http://{}", listener.local_addr().map_err(failed)?);
-    Ok((listener, url))
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 /// A running server; dropped, it stops at once.

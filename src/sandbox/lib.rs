@@ -1,4 +1,5 @@
-//! A local Stripe and a local `OpenID` provider that speak the real protocols over HTTP.
+//! A local Stripe and a local `OpenID` provider that speak the real protocols over HTTP, and a mailbox
+//! that speaks SMTP.
 //!
 //! `billhook dev` starts them in its own process and points its ordinary Stripe base URL and issuer
 //! at them; integration tests do the same on free ports. They never import the application and the
@@ -6,7 +7,7 @@
 //! sandbox works because it speaks the protocol, not because the two know each other.
 //!
 //! State is one store of JSON objects (`store`), journaled to one file (`journal`), shared by
-//! `stripe` and `oidc`. Both clocks start as the wall clock; the Stripe one can be moved forward.
+//! `stripe`, `oidc` and `mail`. Both clocks start as the wall clock; the Stripe one can be moved forward.
 
 #![recursion_limit = "256"]
 #![expect(clippy::format_collect, reason = "pages read best as mapped fragments, and are small")]
@@ -18,6 +19,7 @@ mod http;
 mod ids;
 mod journal;
 mod json;
+mod mail;
 mod oidc;
 mod page;
 mod store;
@@ -33,6 +35,7 @@ pub use config::{Config, Interval, SeedPrice, SeedUser};
 pub use error::Error;
 
 use http::Server;
+use mail::Mailbox;
 use oidc::{Provider, Redirects};
 use store::Store;
 use stripe::Stripe;
@@ -41,13 +44,17 @@ use stripe::Stripe;
 const STRIPE_ADDR: &str = "SANDBOX_STRIPE_ADDR";
 /// The variable that moves the local `OpenID` provider elsewhere.
 const OIDC_ADDR: &str = "SANDBOX_OIDC_ADDR";
+/// The variable that moves the mail server elsewhere.
+const SMTP_ADDR: &str = "SANDBOX_SMTP_ADDR";
 
 /// A running sandbox. Dropped, it stops at once; [`Sandbox::shutdown`] lets open requests finish.
 pub struct Sandbox {
     stripe: Arc<Stripe>,
     provider: Arc<Provider>,
+    mailbox: Arc<Mailbox>,
     servers: Vec<Server>,
     delivery: JoinHandle<()>,
+    mail: JoinHandle<()>,
 }
 
 impl Sandbox {
@@ -58,16 +65,18 @@ impl Sandbox {
     /// When a port is taken (the message names the variable that changes it) or the state cannot be
     /// read.
     pub async fn start(config: Config) -> Result<Self, Error> {
-        let (stripe_listener, stripe_url) = http::listen(config.stripe_addr, STRIPE_ADDR).await?;
+        let (stripe_listener, stripe) = http::listen(config.stripe_addr, STRIPE_ADDR).await?;
         let (oidc_listener, issuer) = http::listen(config.oidc_addr, OIDC_ADDR).await?;
+        let (smtp_listener, smtp) = http::listen(config.smtp_addr, SMTP_ADDR).await?;
         let store = Arc::new(Store::open(config.data.as_deref(), stripe::due_at)?);
-        let stripe = Arc::new(Stripe::new(Arc::clone(&store), stripe_url));
+        let stripe = Arc::new(Stripe::new(Arc::clone(&store), format!("http://{stripe}")));
         stripe.seed(&config.prices)?;
         if let Some(url) = &config.webhook_url {
             stripe.set_webhook_url(url)?;
         }
         let redirects = Redirects { sign_in: config.redirect_uris, sign_out: config.post_logout_redirect_uris };
-        let provider = Arc::new(Provider::new(store, issuer, config.users, redirects)?);
+        let mailbox = Arc::new(Mailbox::new(Arc::clone(&store), format!("smtp://{smtp}")));
+        let provider = Arc::new(Provider::new(store, format!("http://{issuer}"), config.users, redirects)?);
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -75,10 +84,11 @@ impl Sandbox {
             .map_err(|error| Error::Setup(format!("HTTP client: {error}")))?;
         let delivery = tokio::spawn(Arc::clone(&stripe).deliver(client));
         let servers = vec![
-            Server::spawn(stripe_listener, Arc::clone(&stripe).router()),
+            Server::spawn(stripe_listener, Arc::clone(&stripe).router().merge(mail::router(Arc::clone(&mailbox)))),
             Server::spawn(oidc_listener, Arc::clone(&provider).router()),
         ];
-        Ok(Self { stripe, provider, servers, delivery })
+        let mail = mail::serve(smtp_listener, Arc::clone(&mailbox));
+        Ok(Self { stripe, provider, mailbox, servers, delivery, mail })
     }
 
     /// The variables of an application that uses a sandbox whose servers are at these addresses.
@@ -123,6 +133,11 @@ impl Sandbox {
         oidc::CLIENT_SECRET
     }
 
+    /// Where the application sends mail to, for example `smtp://127.0.0.1:12113`: no TLS, no sign-in.
+    pub fn smtp_url(&self) -> &str {
+        self.mailbox.url()
+    }
+
     /// Where the application receives events from now on; events before this had nowhere to go.
     pub fn set_webhook_url(&self, url: &str) {
         if let Err(error) = self.stripe.set_webhook_url(url) {
@@ -149,6 +164,7 @@ impl Sandbox {
     /// Stops listening and sending; open requests may finish.
     pub async fn shutdown(mut self) {
         self.delivery.abort();
+        self.mail.abort();
         for server in std::mem::take(&mut self.servers) {
             server.stop().await;
         }
@@ -158,5 +174,6 @@ impl Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         self.delivery.abort();
+        self.mail.abort();
     }
 }

@@ -47,6 +47,18 @@ pub(crate) fn message(status: StatusCode, title: &str, text: &str) -> Response {
     render(status, title, "centered", &body)
 }
 
+/// A table with a heading that can be linked to.
+pub(crate) fn table(title: &str, id: &str, columns: &[&str], rows: &str) -> String {
+    if rows.is_empty() {
+        return format!("<h2 id=\"{id}\">{title}</h2><p class=\"muted\">None yet.</p>");
+    }
+    let head: String = columns.iter().map(|column| format!("<th scope=\"col\">{column}</th>")).collect();
+    format!(
+        "<h2 id=\"{id}\">{title}</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-labelledby=\"{id}\">\
+         <table class=\"grid\"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+}
+
 /// Sends the browser elsewhere after a form.
 pub(crate) fn see_other(url: &str) -> Response {
     Redirect::to(url).into_response()

@@ -88,6 +88,27 @@ pub(crate) fn default_payment_method(account: &Account, customer: &str) -> Optio
     account.get("customer", customer)?.get("invoice_settings")?.maybe("default_payment_method").map(str::to_owned)
 }
 
+/// The customer's payment method that an id in `param` names.
+pub(crate) fn own_method(account: &Account, customer: &str, method: &str, param: &str) -> Result<Value, ApiError> {
+    let known = account.find("payment_method", method, param)?;
+    if known.maybe("customer") == Some(customer) {
+        return Ok(known);
+    }
+    Err(ApiError::invalid("The customer does not have a payment method with the ID given. The payment method must be attached to the customer.")
+        .code("resource_missing")
+        .param(param))
+}
+
+/// Remembers the currency of a customer who had none: the one in which they are billed.
+pub(crate) fn remember_currency(account: &mut Account, customer: &str, currency: &str) {
+    if let Some(mut customer) = account.get("customer", customer).cloned()
+        && customer.maybe("currency").is_none()
+    {
+        customer.set("currency", currency);
+        account.save(&customer);
+    }
+}
+
 /// Makes a payment method the customer's default for invoices.
 pub(crate) fn set_default_payment_method(account: &mut Account, customer: &str, method: &str) {
     if let Some(mut customer) = account.get("customer", customer).cloned() {
@@ -128,11 +149,7 @@ fn fill(account: &Account, customer: &mut Value, params: &Value) -> Result<(), A
     if let Some(settings) = params.get("invoice_settings") {
         let method = settings.maybe("default_payment_method");
         if let Some(method) = method.filter(|_| params.get("payment_method").is_none()) {
-            let param = "invoice_settings[default_payment_method]";
-            let known = account.find("payment_method", method, param)?;
-            if known.maybe("customer") != customer.maybe("id") {
-                return Err(ApiError::invalid("The customer does not have a payment method with the ID given. The payment method must be attached to the customer.").code("resource_missing").param(param));
-            }
+            own_method(account, customer.text("id"), method, "invoice_settings[default_payment_method]")?;
         }
         if let Some(existing) = customer.get_mut("invoice_settings") {
             merge(existing, settings.clone());

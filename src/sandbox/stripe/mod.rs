@@ -20,6 +20,7 @@ mod expand;
 mod failures;
 mod form;
 mod idempotency;
+mod invoice_items;
 mod invoices;
 mod list;
 mod mode;
@@ -67,7 +68,7 @@ pub(crate) const WEBHOOK_SECRET: &str = "whsec_billhook_sandbox";
 const APPLICATION: &str = "we_application";
 
 /// The endpoints of all resources.
-fn resources() -> [&'static [Route]; 20] {
+fn resources() -> [&'static [Route]; 21] {
     [
         profile::ROUTES,
         products::ROUTES,
@@ -85,6 +86,7 @@ fn resources() -> [&'static [Route]; 20] {
         subscriptions::ITEM_ROUTES,
         schedules::ROUTES,
         invoices::ROUTES,
+        invoice_items::ROUTES,
         portal::ROUTES,
         portal::CONFIGURATION_ROUTES,
         events::ROUTES,

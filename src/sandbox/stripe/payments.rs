@@ -6,7 +6,7 @@ use super::account::Account;
 use super::cards::sentence;
 use super::error::ApiError;
 use super::payment_methods::behaviour;
-use super::routes::{Call, Route, get};
+use super::routes::{Call, Route, apply_metadata, get};
 use super::{failures, list};
 use crate::ids;
 use crate::json::Json;
@@ -30,10 +30,36 @@ pub(crate) struct Payment<'a> {
     pub currency: &'a str,
     /// Whether the person is there to confirm.
     pub present: bool,
+    /// What is said about it.
+    pub about: About,
+}
+
+/// What is said about a payment: the parts of an intent that change nothing about its course.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct About {
     /// What it is for.
-    pub description: &'a str,
-    /// Metadata of the intent.
+    pub description: Option<String>,
+    /// Metadata of the intent and its charge.
     pub metadata: Value,
+    /// Whether the card will be used again: Stripe's `setup_future_usage`.
+    pub future_usage: Option<String>,
+    /// Where Stripe would send a receipt.
+    pub receipt_email: Option<String>,
+}
+
+impl About {
+    /// What `payment_intent_data` of a Checkout session says.
+    pub(crate) fn from_params(params: &Value) -> Self {
+        let mut object = json!({ "metadata": {} });
+        apply_metadata(&mut object, params);
+        let text = |name: &str| params.maybe(name).map(str::to_owned);
+        Self {
+            description: text("description"),
+            metadata: object.take_key("metadata").unwrap_or_default(),
+            future_usage: text("setup_future_usage"),
+            receipt_email: text("receipt_email"),
+        }
+    }
 }
 
 /// Attempts a payment. The intent is given back either way; it says how it ended.
@@ -104,12 +130,12 @@ fn object(account: &Account, payment: &Payment) -> Value {
         "currency": payment.currency,
         "customer": payment.customer,
         "customer_account": null,
-        "description": payment.description,
+        "description": payment.about.description,
         "excluded_payment_method_types": null,
         "last_payment_error": null,
         "latest_charge": null,
         "livemode": false,
-        "metadata": payment.metadata,
+        "metadata": payment.about.metadata,
         "next_action": null,
         "on_behalf_of": null,
         "payment_method": payment.method,
@@ -117,9 +143,9 @@ fn object(account: &Account, payment: &Payment) -> Value {
         "payment_method_options": {},
         "payment_method_types": ["card"],
         "processing": null,
-        "receipt_email": null,
+        "receipt_email": payment.about.receipt_email,
         "review": null,
-        "setup_future_usage": "off_session",
+        "setup_future_usage": payment.about.future_usage,
         "shipping": null,
         "source": null,
         "statement_descriptor": null,
@@ -150,14 +176,14 @@ fn charge(account: &Account, payment: &Payment, intent: &str, decline: Option<&s
         "created": account.now(),
         "currency": payment.currency,
         "customer": payment.customer,
-        "description": payment.description,
+        "description": payment.about.description,
         "disputed": false,
         "failure_balance_transaction": null,
         "failure_code": decline.map(|_| "card_declined"),
         "failure_message": decline.map(sentence),
         "fraud_details": {},
         "livemode": false,
-        "metadata": payment.metadata,
+        "metadata": payment.about.metadata,
         "on_behalf_of": null,
         "outcome": {
             "advice_code": null,
@@ -176,7 +202,7 @@ fn charge(account: &Account, payment: &Payment, intent: &str, decline: Option<&s
             "card": method.and_then(|method| method.get("card")),
             "type": "card",
         },
-        "receipt_email": null,
+        "receipt_email": payment.about.receipt_email,
         "receipt_number": null,
         "receipt_url": null,
         "refunded": false,

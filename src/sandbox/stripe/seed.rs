@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::account::Account;
 use super::{portal, prices, products};
-use crate::config::SeedPrice;
+use crate::config::{Interval, SeedPrice};
 use crate::json::Json;
 
 /// Brings products and prices to what the configuration says.
@@ -34,7 +34,7 @@ fn product(account: &mut Account, seed: &SeedPrice) {
 }
 
 fn price(account: &mut Account, seed: &SeedPrice) {
-    let recurring = json!({ "interval": seed.interval.as_str() });
+    let recurring = json!({ "interval": seed.interval.map(Interval::as_str) });
     let mut fresh = prices::object(account, &seed.id, &seed.product, seed.unit_amount, &seed.currency, &recurring);
     fresh.set("lookup_key", seed.lookup_key.clone());
     match account.get("price", &seed.id).cloned() {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::account::Account;
 use super::error::ApiError;
 use super::routes::{Call, Route, delete, get, post};
-use super::{customers, events, list, prices, subscriptions, timers};
+use super::{customers, events, invoice_items, list, prices, subscriptions, timers};
 use crate::calendar;
 use crate::ids;
 use crate::json::Json;
@@ -27,7 +27,8 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 /// Fields and path segments by which a request names whom it concerns.
-const NAMES: [&str; 6] = ["customer", "subscription", "from_subscription", "schedule", "payment_intent", "charge"];
+const NAMES: [&str; 7] =
+    ["customer", "subscription", "from_subscription", "schedule", "payment_intent", "charge", "invoice"];
 
 /// The moment at which a request is carried out.
 pub(crate) fn moment(account: &Account, path: &str, call: &Call) -> i64 {
@@ -59,6 +60,7 @@ fn clock_of(account: &Account, id: &str) -> Option<String> {
         ("sub_sched_", "subscription_schedule"),
         ("sub_", "subscription"),
         ("in_", "invoice"),
+        ("ii_", invoice_items::KIND),
         ("pm_", "payment_method"),
         ("pi_", "payment_intent"),
         ("ch_", "charge"),

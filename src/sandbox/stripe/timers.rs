@@ -15,7 +15,7 @@ pub(crate) const SANDBOX_CLOCK: &str = "";
 pub(crate) fn due_at(kind: &str, object: &serde_json::Value) -> Option<(String, i64)> {
     let at = match kind {
         "checkout.session" => (object.text("status") == "open").then(|| object.int("expires_at")),
-        "invoice" => invoices::retry_at(object),
+        "invoice" => invoices::due_at(object),
         "subscription" => subscriptions::due_at(object),
         schedules::KIND => schedules::due_at(object),
         test_clocks::KIND => test_clocks::due_at(object),
@@ -76,7 +76,7 @@ fn run(account: &mut Account, due: &Due) {
     };
     match due.kind.as_str() {
         "checkout.session" => drop(checkout::expire(account, object)),
-        "invoice" => invoices::retry(account, object),
+        "invoice" => invoices::go_on(account, object),
         "subscription" => subscriptions::run_due(account, object),
         schedules::KIND => schedules::run_due(account, object),
         test_clocks::KIND => test_clocks::run_due(account, object),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::mail::Client;
 use super::receiver::Receiver;
 use super::{World, text};
 use crate::{Config, Error, Sandbox, ids};
@@ -81,6 +82,24 @@ async fn a_taken_port_names_the_variable_to_change() {
     let config = Config { stripe_addr: address, ..Config::ephemeral() };
     let error = Sandbox::start(config).await.err().expect("an error").to_string();
     assert!(error.contains(&address.to_string()) && error.contains("SANDBOX_STRIPE_ADDR"), "{error}");
+    let address = world.sandbox.smtp_url().trim_start_matches("smtp://").parse().expect("an address");
+    let config = Config { smtp_addr: address, ..Config::ephemeral() };
+    let error = Sandbox::start(config).await.err().expect("an error").to_string();
+    assert!(error.contains(&address.to_string()) && error.contains("SANDBOX_SMTP_ADDR"), "{error}");
+}
+
+#[tokio::test]
+async fn mail_is_still_there_after_a_restart() {
+    let folder = Folder::new();
+    let world = World::with(folder.config()).await;
+    assert_eq!(Client::new(&world).await.mail(&["ada@example.com"], "Subject: kept\n\nHello\n").await, "250");
+    let before = world.mails().await;
+    let mut talking = Client::new(&world).await;
+    world.sandbox.shutdown().await;
+    assert_eq!(talking.answer().await, "", "who still talks is hung up on");
+    let world = World::with(folder.config()).await;
+    assert_eq!(before[0]["subject"], "kept");
+    assert_eq!(world.mails().await, before);
 }
 
 #[tokio::test]

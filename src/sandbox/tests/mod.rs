@@ -6,9 +6,12 @@ mod control;
 mod durable;
 mod errors;
 mod history;
+mod invoices;
 mod life;
+mod mail;
 mod money;
 mod oidc;
+mod once;
 mod pending;
 mod portal;
 mod previews;
@@ -25,6 +28,9 @@ use reqwest::{Client, Method, Response, StatusCode, redirect};
 use serde_json::Value;
 
 use crate::{Config, Interval, Sandbox, SeedPrice};
+
+/// Form fields.
+type Params<'a> = &'a [(&'a str, &'a str)];
 
 const SUCCESS_URL: &str = "http://app.example/done?session={CHECKOUT_SESSION_ID}";
 
@@ -132,9 +138,10 @@ fn prices() -> Vec<SeedPrice> {
         lookup_key: Some(id.trim_start_matches("price_").into()),
     };
     vec![
-        price("price_pro_month", "prod_pro", 2_900, Interval::Month),
-        price("price_pro_year", "prod_pro", 28_900, Interval::Year),
-        price("price_scale_month", "prod_scale", 9_900, Interval::Month),
+        price("price_pro_month", "prod_pro", 2_900, Some(Interval::Month)),
+        price("price_pro_year", "prod_pro", 28_900, Some(Interval::Year)),
+        price("price_scale_month", "prod_scale", 9_900, Some(Interval::Month)),
+        price("price_pack", "prod_pack", 2_000, None),
     ]
 }
 

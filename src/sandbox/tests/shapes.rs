@@ -57,6 +57,12 @@ const SHAPES: &[(&str, &str)] = &[
          metadata period; s: id currency;",
     ),
     (
+        "invoiceitem",
+        "0a: discounts tax_rates; 0n: net_amount; 0o: metadata parent pricing proration_details; 0os: invoice \
+         test_clock; 0s: customer_account description; b: discountable livemode proration; n: amount date quantity; o: \
+         period; os: customer; s: id currency quantity_decimal;",
+    ),
+    (
         "invoice_payment",
         "0n: amount_paid; b: is_default livemode; n: amount_requested created; o: payment status_transitions; os: \
          invoice; s: id currency status;",
@@ -213,6 +219,10 @@ async fn every_kind_of_object_has_its_required_fields() {
     world.post("/v1/refunds", &[("charge", &text(&paid["id"])), ("amount", "100")]).await;
     world.control("/sandbox/disputes", json!({"customer": it.customer})).await;
     objects.push(world.post("/v1/invoices/create_preview", &[("subscription", it.id())]).await);
+    let by_hand = world.post("/v1/invoices", &[("customer", &it.customer)]).await;
+    let pack = [("customer", it.customer.as_str()), ("pricing[price]", "price_pack")];
+    let on_it = [&pack[..], &[("invoice", by_hand["id"].as_str().expect("an id"))]].concat();
+    objects.extend([world.post("/v1/invoiceitems", &pack).await, world.post("/v1/invoiceitems", &on_it).await]);
     objects.push(world.get(&format!("{}?expand[]=discounts", it.path)).await);
     let lists = "subscriptions?status=all&expand[]=data.latest_invoice.payments customers invoices events?limit=100 \
                  charges payment_intents disputes refunds products prices coupons promotion_codes subscription_schedules \

@@ -4,15 +4,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::once;
 use super::order::{self, Order};
 use crate::json::{Json, merge};
 use crate::stripe::account::Account;
 use crate::stripe::cards::Card;
 use crate::stripe::customers;
-use crate::stripe::discounts::{self, Place};
 use crate::stripe::error::ApiError;
 use crate::stripe::payment_methods::{self, Entry};
-use crate::stripe::payments::{self, Payment};
 use crate::stripe::routes::apply_metadata;
 use crate::stripe::subscriptions::{self, NewItem, NewSubscription};
 
@@ -78,14 +77,15 @@ pub(super) fn complete(
         refuse_declining(entry.card)?;
     }
     let customer = customer(account, &session, &order, buyer);
-    let method = entry.map(|entry| {
-        let method = payment_methods::save(account, entry, customer.as_deref(), &buyer.details());
-        method.text("id").to_owned()
-    });
+    // A single payment leaves no card behind unless it was said that there will be more.
+    let keeps = session.text("mode") == "subscription" || order.future_usage().is_some();
+    let owner = customer.as_deref().filter(|_| keeps);
+    let method = entry.map(|entry| payment_methods::save(account, entry, owner, &buyer.details()));
+    let method = method.and_then(|method| method.maybe("id").map(str::to_owned));
     if session.text("mode") == "subscription" {
         subscribe(account, &mut session, &order, customer.as_deref(), method)?;
     } else {
-        collect(account, &mut session, &order, customer.as_deref(), method)?;
+        once::collect(account, &mut session, &order, customer.as_deref(), method)?;
     }
     let total = session.int("amount_total");
     session.set("payment_status", if total > 0 { "paid" } else { "no_payment_required" });
@@ -124,7 +124,10 @@ fn customer(account: &mut Account, session: &Value, order: &Order, buyer: &Buyer
         complement(account, known, order, buyer);
         return Some(known.to_owned());
     }
-    let wanted = session.text("mode") == "subscription" || session.text("customer_creation") == "always";
+    let wanted = session.text("mode") == "subscription"
+        || session.text("customer_creation") == "always"
+        || once::makes_invoice(session)
+        || order.future_usage().is_some();
     if !wanted {
         return None;
     }
@@ -193,35 +196,4 @@ fn new_item(item: &Value) -> NewItem {
         quantity: item.int("quantity"),
         metadata: item.get("metadata").cloned().unwrap_or_else(|| json!({})),
     }
-}
-
-fn collect(
-    account: &mut Account,
-    session: &mut Value,
-    order: &Order,
-    customer: Option<&str>,
-    method: Option<String>,
-) -> Result<(), ApiError> {
-    if let Some(source) = order.source(account) {
-        let place = Place { customer, subscription: None, checkout_session: session.maybe("id") };
-        discounts::redeem(account, &source, &place);
-    }
-    let Some(method) = method.filter(|_| session.int("amount_total") > 0) else {
-        return Ok(());
-    };
-    let mut metadata = json!({ "metadata": {} });
-    apply_metadata(&mut metadata, &order.payment_intent_data);
-    let payment = Payment {
-        customer,
-        method: &method,
-        amount: session.int("amount_total"),
-        currency: session.text("currency"),
-        present: true,
-        description: order.payment_intent_data.text("description"),
-        metadata: metadata.take_key("metadata").unwrap_or_default(),
-    };
-    let (intent, outcome) = payments::attempt(account, &payment);
-    outcome?;
-    session.set("payment_intent", intent.text("id"));
-    Ok(())
 }

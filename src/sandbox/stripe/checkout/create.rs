@@ -16,7 +16,8 @@ pub(super) const PARAMS: &str = "adaptive_pricing:any after_expiration:any allow
     consent_collection:any currency custom_fields:any custom_text:any customer customer_account \
     customer_creation=always|if_required customer_email customer_update{address=auto|never name=auto|never shipping=auto|never} \
     discounts[]{coupon promotion_code} excluded_payment_method_types[] expires_at:int integration_identifier \
-    invoice_creation:any line_items[]{adjustable_quantity{enabled!:bool maximum:int minimum:int} metadata:map price \
+    invoice_creation{enabled!:bool invoice_data{account_tax_ids[] custom_fields[]{name! value!} description footer \
+    issuer:any metadata:map rendering_options:any}} line_items[]{adjustable_quantity{enabled!:bool maximum:int minimum:int} metadata:map price \
     price_data{currency! product product_data{description images[] metadata:map name! tax_code tax_details:any unit_label} \
     recurring{interval!=day|month|week|year interval_count:int} tax_behavior=unspecified|exclusive|inclusive unit_amount:int unit_amount_decimal:dec} \
     quantity:int tax_rates[]} locale managed_payments:any metadata:map mode=payment|setup|subscription \
@@ -75,8 +76,11 @@ pub(super) fn call(account: &mut Account, call: &Call) -> Result<Value, ApiError
     if let Some(at) = params.maybe_int("expires_at") {
         session.set("expires_at", expiry(at, account.now())?);
     }
-    if mode == "payment" && params.get("customer_creation").is_none() {
-        session.set("customer_creation", "if_required");
+    if mode == "payment" {
+        if params.get("customer_creation").is_none() {
+            session.set("customer_creation", "if_required");
+        }
+        session.set("invoice_creation", invoice_creation(params));
     }
     let data = params.get("subscription_data").cloned();
     let data = data.unwrap_or_else(|| json!({}));
@@ -131,10 +135,7 @@ fn together(params: &Value, mode: &str) -> Result<(), ApiError> {
             }
         }
     }
-    if mode != "payment" && has("payment_intent_data") {
-        return Err(ApiError::invalid("You can not pass `payment_intent_data` in `subscription` mode.")
-            .param("payment_intent_data"));
-    }
+    once(params, mode)?;
     if mode == "setup" {
         return Err(
             ApiError::invalid("This sandbox offers Checkout in `payment` and `subscription` mode only.").param("mode")
@@ -152,6 +153,45 @@ fn together(params: &Value, mode: &str) -> Result<(), ApiError> {
             .param("customer_email"));
     }
     Ok(())
+}
+
+/// What belongs to a single payment.
+fn once(params: &Value, mode: &str) -> Result<(), ApiError> {
+    let data = params.get("payment_intent_data").filter(|data| !data.is_null());
+    if mode != "payment" && data.is_some() {
+        return Err(ApiError::invalid(format!("You can not pass `payment_intent_data` in `{mode}` mode."))
+            .param("payment_intent_data"));
+    }
+    if mode != "payment" && params.get("invoice_creation").is_some_and(|it| it.flag("enabled")) {
+        return Err(ApiError::invalid(
+            "You can only enable invoice creation when `mode` is set to `payment`. Invoices are created automatically when `mode` is set to `subscription`, and are unsupported when set to `setup`.",
+        )
+        .param("invoice_creation[enabled]"));
+    }
+    if data.is_some_and(|data| data.text("capture_method") == "manual") {
+        return Err(ApiError::invalid("This sandbox captures every payment at once.")
+            .param("payment_intent_data[capture_method]"));
+    }
+    Ok(())
+}
+
+/// The session's `invoice_creation`: every field, whatever was given.
+fn invoice_creation(params: &Value) -> Value {
+    let given = params.get("invoice_creation").cloned().unwrap_or_default();
+    let data = given.get("invoice_data").cloned().unwrap_or_default();
+    let mut invoice_data = json!({
+        "account_tax_ids": null,
+        "custom_fields": null,
+        "description": null,
+        "footer": null,
+        "issuer": null,
+        "metadata": {},
+        "rendering_options": null,
+    });
+    apply(&mut invoice_data, &data, &["account_tax_ids", "custom_fields", "description", "footer", "issuer"]);
+    apply(&mut invoice_data, &data, &["rendering_options"]);
+    apply_metadata(&mut invoice_data, &data);
+    json!({ "enabled": given.flag("enabled"), "invoice_data": invoice_data })
 }
 
 fn urls(params: &Value) -> Result<(), ApiError> {

@@ -1,11 +1,12 @@
 //! Checkout sessions: the endpoints, and the way from open to complete or expired.
 //!
 //! `create` checks and prices a session, `order` keeps what the API does not show, `complete` turns
-//! it into a customer, a subscription or a payment; `page` and `hosted` are what people see.
+//! it into a customer, a subscription or (`once`) a payment; `page` and `hosted` are what people see.
 
 mod complete;
 mod create;
 mod hosted;
+mod once;
 mod order;
 mod page;
 

@@ -55,6 +55,11 @@ impl Order {
         Some(Source { coupon, promotion_code: self.promotion_code.clone() })
     }
 
+    /// Whether the card is kept for later payments, and for which: Stripe's `setup_future_usage`.
+    pub(super) fn future_usage(&self) -> Option<&str> {
+        self.payment_intent_data.maybe("setup_future_usage")
+    }
+
     /// When the trial ends if it starts now.
     pub(super) fn trial_end(&self, now: i64) -> Option<i64> {
         let data = &self.subscription_data;

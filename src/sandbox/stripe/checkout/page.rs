@@ -28,6 +28,7 @@ pub(super) struct Content {
     items: Vec<Value>,
     trial_end: Option<i64>,
     discount: Option<Discount>,
+    keeps_card: bool,
     email: Option<String>,
     /// What was entered before.
     pub buyer: Buyer,
@@ -63,6 +64,7 @@ impl Content {
             items: order::line_items(account, &id),
             trial_end: order.trial_end(account.now()),
             discount,
+            keeps_card: order.future_usage() == Some("off_session"),
             email,
             session,
             buyer: Buyer::default(),
@@ -259,6 +261,9 @@ impl Content {
 
     fn terms(&self) -> String {
         match (self.session.text("mode"), self.trial_end) {
+            ("payment", _) if self.keeps_card => {
+                "You pay once, and allow later payments with this card. This is a sandbox: no money moves.".to_owned()
+            }
             ("payment", _) => "You pay once. This is a sandbox: no money moves.".to_owned(),
             (_, Some(end)) => format!(
                 "After the trial you will be charged {} from {}, until you cancel. This is a sandbox: no money moves.",

@@ -2,12 +2,12 @@
 
 use crate::calendar;
 use crate::json::Json;
-use crate::page::{escape, money};
+use crate::page::{escape, money, table};
 use crate::store::Data;
 use crate::stripe::mode::DeliveryMode;
 use crate::stripe::{disputes, events};
 
-use super::page::{SHOWN, badge, table};
+use super::page::{SHOWN, badge};
 
 fn option(value: &str, label: &str, chosen: &str) -> String {
     let selected = if value == chosen { " selected" } else { "" };

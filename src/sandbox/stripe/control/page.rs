@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::forms;
 use crate::calendar;
 use crate::json::Json;
-use crate::page::{escape, render};
+use crate::mail;
+use crate::page::{escape, render, table};
 use crate::store::Data;
 use crate::stripe::{SECRET_KEY, Stripe, events};
 
@@ -35,10 +36,12 @@ pub(crate) async fn show(State(stripe): State<Arc<Stripe>>) -> Response {
             "<main><p><span class=\"test-mode\">SANDBOX</span></p><h1>Local Stripe</h1>\
              <p>This server answers Stripe’s API at <code>{}</code> with the key <code>{}</code>. \
              It holds one test account on this machine; nothing is charged and nothing leaves it.</p>\
-             <h2>What it holds</h2>{}{}{}{}{}{}</main>",
+             <h2>What it holds</h2>{}\
+             <p class=\"actions\"><a class=\"button plain\" href=\"/sandbox/mailbox\">Mailbox ({})</a></p>{}{}{}{}{}</main>",
             escape(stripe.base_url()),
             SECRET_KEY,
             counts(data),
+            data.count(mail::KIND),
             forms::switches(data),
             subscriptions(data),
             forms::disputes(data),
@@ -53,18 +56,6 @@ fn counts(data: &Data) -> String {
     let items: String =
         KINDS.iter().map(|(name, kind)| format!("<li><b class=\"num\">{}</b>{name}</li>", data.count(kind))).collect();
     format!("<ul class=\"counts\">{items}</ul>")
-}
-
-/// A table with a heading that can be linked to.
-pub(super) fn table(title: &str, id: &str, columns: &[&str], rows: &str) -> String {
-    if rows.is_empty() {
-        return format!("<h2 id=\"{id}\">{title}</h2><p class=\"muted\">None yet.</p>");
-    }
-    let head: String = columns.iter().map(|column| format!("<th scope=\"col\">{column}</th>")).collect();
-    format!(
-        "<h2 id=\"{id}\">{title}</h2><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-labelledby=\"{id}\">\
-         <table class=\"grid\"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
 }
 
 fn subscriptions(data: &Data) -> String {

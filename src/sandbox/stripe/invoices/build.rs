@@ -4,12 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ids;
-use crate::json::Json;
+use crate::json::{Json, merge};
 use crate::stripe::account::Account;
-use crate::stripe::{discounts, list};
+use crate::stripe::{discounts, invoice_items, list};
 
 /// One line to bill.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Line {
     /// What it says.
     pub description: String,
@@ -25,10 +25,16 @@ pub(crate) struct Line {
     pub item: Option<String>,
     /// Whether it corrects an earlier line.
     pub proration: bool,
+    /// The invoice item it comes from.
+    #[serde(default)]
+    pub invoice_item: Option<String>,
+    /// Metadata of the line, if not the subscription's.
+    #[serde(default)]
+    pub metadata: Value,
 }
 
 /// What an invoice is made from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Draft {
     /// Id to use, so that others can refer to it already.
     pub id: String,
@@ -46,6 +52,8 @@ pub(crate) struct Draft {
     pub discounts: Vec<Value>,
     /// The period that the header names.
     pub period: (i64, i64),
+    /// Fields to take over as they are.
+    pub fields: Value,
 }
 
 /// The invoice as it would be, settled against the customer's balance, without writing anything.
@@ -77,9 +85,52 @@ pub(super) fn settle(invoice: &mut Value, balance: i64) -> i64 {
 /// Saves the draft as an invoice in status `draft`.
 pub(crate) fn create(account: &mut Account, draft: &Draft) -> Value {
     let invoice = object(account, draft);
+    for line in &draft.lines {
+        if let Some(item) = &line.invoice_item {
+            invoice_items::put_on(account, item, Some(&draft.id));
+        }
+    }
     account.create(&invoice, "invoice.created");
     invoice
 }
+
+/// Counts a draft anew after its items have changed. Lines that stay keep their ids.
+pub(super) fn recount(account: &mut Account, invoice: &mut Value) {
+    let id = invoice.text("id").to_owned();
+    let draft = Draft {
+        customer: invoice.text("customer").to_owned(),
+        currency: invoice.text("currency").to_owned(),
+        lines: invoice_items::on(account, &id).iter().map(invoice_items::line).collect(),
+        discounts: invoice.list("discounts").to_vec(),
+        id,
+        ..Draft::default()
+    };
+    let mut fresh = object(account, &draft);
+    let known: Vec<Value> = invoice.get("lines").map_or(&[][..], |lines| lines.list("data")).to_vec();
+    if let Some(lines) = fresh.get_mut("lines").and_then(|lines| lines.get_mut("data")).and_then(Value::as_array_mut) {
+        for line in lines {
+            if let Some(same) = known.iter().find(|it| it.get("parent") == line.get("parent")) {
+                line.set("id", same.text("id"));
+            }
+        }
+    }
+    for field in COUNTED {
+        invoice.set(field, fresh.take_key(field).unwrap_or_default());
+    }
+    account.update(invoice, "invoice.updated");
+}
+
+/// What of an invoice follows from its lines.
+const COUNTED: [&str; 8] = [
+    "amount_due",
+    "amount_remaining",
+    "lines",
+    "subtotal",
+    "subtotal_excluding_tax",
+    "total",
+    "total_discount_amounts",
+    "total_excluding_tax",
+];
 
 fn object(account: &Account, draft: &Draft) -> Value {
     let subtotal: i64 = draft.lines.iter().map(|line| line.amount).sum();
@@ -104,7 +155,8 @@ fn object(account: &Account, draft: &Draft) -> Value {
             .map(|(discount, amount)| json!({ "amount": amount, "discount": discount }))
             .collect::<Value>(),
     });
-    crate::json::merge(&mut invoice, numbers);
+    merge(&mut invoice, numbers);
+    merge(&mut invoice, draft.fields.clone());
     invoice
 }
 
@@ -135,7 +187,10 @@ fn lines(draft: &Draft, off: &[(String, i64)], discountable: i64) -> Value {
 
 fn line_object(draft: &Draft, line: &Line, discount_amounts: Vec<Value>) -> Value {
     let subscription = draft.subscription.as_ref().and_then(|it| it.maybe("id"));
-    let metadata = draft.subscription.as_ref().and_then(|it| it.get("metadata").cloned()).unwrap_or_else(|| json!({}));
+    let of_subscription = || draft.subscription.as_ref().and_then(|it| it.get("metadata").cloned());
+    let own = Some(line.metadata.clone()).filter(Value::is_object);
+    let metadata = own.or_else(of_subscription).unwrap_or_else(|| json!({}));
+    let price_details = line.price.maybe("id").map(|id| json!({ "price": id, "product": line.price.get("product") }));
     json!({
         "id": ids::new("il_"),
         "object": "line_item",
@@ -148,21 +203,11 @@ fn line_object(draft: &Draft, line: &Line, discount_amounts: Vec<Value>) -> Valu
         "invoice": draft.id,
         "livemode": false,
         "metadata": metadata,
-        "parent": {
-            "invoice_item_details": null,
-            "subscription_item_details": {
-                "invoice_item": null,
-                "proration": line.proration,
-                "proration_details": { "credited_items": null },
-                "subscription": subscription,
-                "subscription_item": line.item,
-            },
-            "type": "subscription_item_details",
-        },
+        "parent": line_parent(line, subscription),
         "period": { "start": line.period.0, "end": line.period.1 },
         "pretax_credit_amounts": [],
         "pricing": {
-            "price_details": { "price": line.price.get("id"), "product": line.price.get("product") },
+            "price_details": price_details,
             "type": "price_details",
             "unit_amount_decimal": line.price.get("unit_amount_decimal"),
         },
@@ -171,6 +216,33 @@ fn line_object(draft: &Draft, line: &Line, discount_amounts: Vec<Value>) -> Valu
         "subscription": subscription,
         "subtotal": line.amount,
         "taxes": [],
+    })
+}
+
+fn line_parent(line: &Line, subscription: Option<&str>) -> Value {
+    let credited = json!({ "credited_items": null });
+    if let Some(item) = &line.invoice_item {
+        return json!({
+            "invoice_item_details": {
+                "invoice_item": item,
+                "proration": line.proration,
+                "proration_details": credited,
+                "subscription": null,
+            },
+            "subscription_item_details": null,
+            "type": "invoice_item_details",
+        });
+    }
+    json!({
+        "invoice_item_details": null,
+        "subscription_item_details": {
+            "invoice_item": null,
+            "proration": line.proration,
+            "proration_details": credited,
+            "subscription": subscription,
+            "subscription_item": line.item,
+        },
+        "type": "subscription_item_details",
     })
 }
 

@@ -7,7 +7,7 @@ use super::{build, keep_as_draft, payment_object, payments_of, subscription, tra
 use crate::json::Json;
 use crate::stripe::account::Account;
 use crate::stripe::error::ApiError;
-use crate::stripe::payments::{self, Payment};
+use crate::stripe::payments::{self, About, Payment};
 use crate::stripe::{customers, discounts, subscriptions};
 
 const DAY: i64 = 86_400;
@@ -23,6 +23,8 @@ pub(crate) struct Attempt {
     pub present: bool,
     /// Whether nobody asked for it: then a refusal leads to the next retry.
     pub automatic: bool,
+    /// What is said about the payment, if not what an invoice says.
+    pub about: Option<About>,
 }
 
 impl Attempt {
@@ -63,14 +65,20 @@ fn try_once(account: &mut Account, invoice: Value) -> Result<Value, ApiError> {
     })
 }
 
-/// When a failed payment is tried again.
-pub(crate) fn retry_at(invoice: &Value) -> Option<i64> {
-    (invoice.text("status") == "open").then(|| invoice.maybe_int("next_payment_attempt")).flatten()
+/// When an invoice goes on by itself: a draft is finalized, a payment tried.
+pub(crate) fn due_at(invoice: &Value) -> Option<i64> {
+    match invoice.text("status") {
+        "draft" if invoice.flag("auto_advance") => invoice.maybe_int("automatically_finalizes_at"),
+        "open" => invoice.maybe_int("next_payment_attempt"),
+        _ => None,
+    }
 }
 
-/// Tries a failed payment again.
-pub(crate) fn retry(account: &mut Account, invoice: Value) {
-    if subscriptions::billed_has_ended(account, &invoice) {
+/// Finalizes a draft, or tries a payment once more.
+pub(crate) fn go_on(account: &mut Account, invoice: Value) {
+    if invoice.text("status") == "draft" {
+        let _ = collect(account, invoice);
+    } else if subscriptions::billed_has_ended(account, &invoice) {
         stop_collecting(account, invoice.text("id"));
     } else {
         let _ = try_once(account, invoice);
@@ -90,12 +98,24 @@ pub(crate) fn stop_collecting(account: &mut Account, id: &str) {
 
 /// Gives a draft its number, settles it against the customer's balance and opens it.
 pub(crate) fn finalize(account: &mut Account, mut invoice: Value) -> Value {
-    let now = account.now();
     let customer = invoice.text("customer").to_owned();
     invoice.set("number", next_number(account, &customer));
     apply_balance(account, &customer, &mut invoice);
+    open(account, invoice)
+}
+
+/// The same for what is about to be paid in full, which a credit balance does not touch.
+pub(crate) fn finalize_in_full(account: &mut Account, mut invoice: Value) -> Value {
+    invoice.set("number", next_number(account, invoice.text("customer")));
+    open(account, invoice)
+}
+
+fn open(account: &mut Account, mut invoice: Value) -> Value {
+    let now = account.now();
     let id = invoice.text("id");
     let url = format!("{}/i/{id}", account.base_url());
+    invoice.set("automatically_finalizes_at", Value::Null);
+    invoice.set("next_payment_attempt", Value::Null);
     invoice.set("invoice_pdf", format!("{url}/pdf"));
     invoice.set("hosted_invoice_url", url);
     invoice.set("status", "open");
@@ -136,7 +156,7 @@ pub(crate) fn pay(account: &mut Account, invoice: Value, attempt: &Attempt) -> R
     let method = attempt.method.clone().or_else(|| own_method(account, &invoice)).ok_or_else(no_method)?;
     let customer = invoice.text("customer").to_owned();
     let currency = invoice.text("currency").to_owned();
-    let description = description(&invoice);
+    let about = attempt.about.clone().unwrap_or_else(|| about(&invoice));
     let (intent, outcome) = payments::attempt(
         account,
         &Payment {
@@ -145,8 +165,7 @@ pub(crate) fn pay(account: &mut Account, invoice: Value, attempt: &Attempt) -> R
             amount: invoice.int("amount_due"),
             currency: &currency,
             present: attempt.present,
-            description: &description,
-            metadata: json!({}),
+            about,
         },
     );
     let payment = payment_object(account, &invoice, intent.text("id"), outcome.is_ok());
@@ -176,12 +195,15 @@ fn own_method(account: &Account, invoice: &Value) -> Option<String> {
         .or_else(|| customers::default_payment_method(account, invoice.text("customer")))
 }
 
-fn description(invoice: &Value) -> String {
-    match invoice.text("billing_reason") {
+/// What the payment of an invoice says of itself.
+fn about(invoice: &Value) -> About {
+    let description = match invoice.text("billing_reason") {
         "subscription_create" => "Subscription creation".to_owned(),
         "subscription_update" => "Subscription update".to_owned(),
         _ => format!("Payment for Invoice {}", invoice.text("number")),
-    }
+    };
+    let future_usage = subscription(invoice).map(|_| "off_session".to_owned());
+    About { description: Some(description), metadata: json!({}), future_usage, receipt_email: None }
 }
 
 fn paid(account: &mut Account, mut invoice: Value, attempted: bool) -> Value {
@@ -215,7 +237,8 @@ fn close_attempts(account: &mut Account, invoice: &str) {
 fn refused(account: &mut Account, mut invoice: Value, intent_status: &str, automatic: bool) {
     let count = invoice.int("attempt_count");
     let counts = automatic || count == 0;
-    let retried = automatic && subscriptions::retries(account, &invoice);
+    let alone = subscription(&invoice).is_none() && invoice.flag("auto_advance");
+    let retried = automatic && (alone || subscriptions::retries(account, &invoice));
     invoice.set("attempted", true);
     if counts {
         invoice.set("attempt_count", count + 1);

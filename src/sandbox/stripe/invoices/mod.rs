@@ -1,7 +1,8 @@
-//! Invoices: listed, read, paid and voided here; built in `build`, collected in
-//! `collect`, foreseen in `preview`, shown in `page`.
+//! Invoices: listed, read, voided and given up here; built in `build`, collected in `collect`,
+//! foreseen in `preview`, made by hand and paid on request in `by_hand`, shown in `page`.
 
 mod build;
+mod by_hand;
 mod collect;
 mod page;
 mod pdf;
@@ -10,13 +11,14 @@ mod preview;
 use serde_json::{Value, json};
 
 pub(crate) use build::{Draft, Line, create};
-pub(crate) use collect::{Attempt, collect, finalize, pay, retry, retry_at, stop_collecting};
+pub(crate) use by_hand::recount;
+pub(crate) use collect::{Attempt, collect, due_at, finalize, finalize_in_full, go_on, pay, stop_collecting};
 pub(crate) use page::{document, hosted, pay_form};
 pub(crate) use preview::{foresee, nothing_to_come, upcoming};
 
 use super::account::Account;
 use super::error::ApiError;
-use super::routes::{Call, Route, apply_metadata, get, post};
+use super::routes::{Call, Route, delete, get, post};
 use super::{customers, list, subscriptions};
 use crate::json::Json;
 
@@ -29,15 +31,17 @@ const LIST: &str = "@list collection_method=charge_automatically|send_invoice cr
 pub(crate) const ROUTES: &[Route] = &[
     get("/v1/invoices", LIST, all),
     post("/v1/invoices/create_preview", preview::PARAMS, preview::call),
+    post("/v1/invoices", by_hand::CREATE, by_hand::create),
     get("/v1/invoices/{id}", "", retrieve),
-    post("/v1/invoices/{id}", "metadata:map description footer auto_advance:bool", update),
+    post("/v1/invoices/{id}", by_hand::UPDATE, by_hand::update),
+    delete("/v1/invoices/{id}", "", by_hand::remove),
     get("/v1/invoices/{id}/lines", "@list", lines),
     post(
         "/v1/invoices/{id}/pay",
         "forgive:bool mandate off_session:bool paid_out_of_band:bool payment_method source",
-        pay_call,
+        by_hand::pay,
     ),
-    post("/v1/invoices/{id}/finalize", "auto_advance:bool", finalize_call),
+    post("/v1/invoices/{id}/finalize", "auto_advance:bool", by_hand::finalize),
     post("/v1/invoices/{id}/void", "", void_call),
     post("/v1/invoices/{id}/mark_uncollectible", "", uncollectible),
     get("/v1/invoice_payments", "@list created:range invoice status payment:any", payments_call),
@@ -56,13 +60,15 @@ pub(crate) fn payments(account: &Account, invoice: &str) -> Value {
     list::embedded(&payments_of(account, invoice), &format!("/v1/invoice_payments?invoice={invoice}"))
 }
 
+/// The intent of the latest payment of an invoice.
+pub(crate) fn latest_intent(account: &Account, invoice: &str) -> Option<String> {
+    let latest = payments_of(account, invoice).into_iter().next()?;
+    latest.get("payment")?.maybe("payment_intent").map(str::to_owned)
+}
+
 /// What a browser needs to confirm the latest payment of an invoice.
 pub(crate) fn confirmation_secret(account: &Account, invoice: &str) -> Value {
-    let latest = payments_of(account, invoice).into_iter().next();
-    let intent = latest.and_then(|payment| {
-        let id = payment.get("payment")?.maybe("payment_intent")?.to_owned();
-        account.get("payment_intent", &id)
-    });
+    let intent = latest_intent(account, invoice).and_then(|id| account.get("payment_intent", &id));
     intent
         .map_or(Value::Null, |intent| json!({ "client_secret": intent.get("client_secret"), "type": "payment_intent" }))
 }
@@ -117,14 +123,6 @@ fn retrieve(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     account.path("invoice", call.id())
 }
 
-fn update(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
-    let mut invoice = account.path("invoice", call.id())?;
-    apply_metadata(&mut invoice, &call.params);
-    super::routes::apply(&mut invoice, &call.params, &["description", "footer", "auto_advance"]);
-    account.update(&invoice, "invoice.updated");
-    Ok(invoice)
-}
-
 fn all(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     let params = &call.params;
     customers::check_filter(account, params)?;
@@ -140,24 +138,6 @@ fn lines(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     let lines = invoice.get("lines").cloned().unwrap_or_default();
     let url = format!("/v1/invoices/{}/lines", call.id());
     list::of(lines.list("data").iter(), &url, &call.params)
-}
-
-fn pay_call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
-    let invoice = account.path("invoice", call.id())?;
-    match invoice.text("status") {
-        "open" | "uncollectible" => {}
-        "paid" => return Err(ApiError::invalid("Invoice is already paid").code("invoice_already_paid")),
-        status => {
-            return Err(ApiError::invalid(format!("This invoice can no longer be paid: its status is {status}.")));
-        }
-    }
-    if call.params.flag("paid_out_of_band") {
-        return Ok(collect::settle_out_of_band(account, invoice));
-    }
-    let present = call.params.get("off_session").and_then(Value::as_bool) == Some(false);
-    let method = call.params.maybe("payment_method").map(str::to_owned);
-    let attempt = Attempt { method, present, automatic: false };
-    pay(account, invoice, &attempt).map_err(ApiError::keeping_changes)
 }
 
 fn void_call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
@@ -178,17 +158,6 @@ fn uncollectible(account: &mut Account, call: &Call) -> Result<Value, ApiError> 
     let invoice = give_up(account, invoice);
     subscriptions::invoice_closed(account, &invoice);
     Ok(invoice)
-}
-
-fn finalize_call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
-    let mut invoice = account.path("invoice", call.id())?;
-    if invoice.text("status") != "draft" {
-        return Err(ApiError::invalid("This invoice is already finalized, you can't re-finalize a non-draft invoice."));
-    }
-    if let Some(advance) = call.params.get("auto_advance").and_then(Value::as_bool) {
-        invoice.set("auto_advance", advance);
-    }
-    Ok(finalize(account, invoice))
 }
 
 fn payments_call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {

@@ -58,7 +58,7 @@ fn pay(account: &mut Account, invoice: &Value, card: &Card) -> Result<(), ApiErr
     let customer = invoice.text("customer").to_owned();
     let method = payment_methods::save(account, &entry, Some(&customer), &json!({}));
     let method = method.text("id").to_owned();
-    let attempt = Attempt { method: Some(method.clone()), present: true, automatic: false };
+    let attempt = Attempt { method: Some(method.clone()), present: true, ..Attempt::default() };
     super::pay(account, invoice.clone(), &attempt)?;
     let paid_for = super::subscription(invoice).and_then(|id| account.get("subscription", id)).cloned();
     if let Some(subscription) = paid_for {

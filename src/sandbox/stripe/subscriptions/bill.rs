@@ -51,6 +51,7 @@ pub(super) fn draft(account: &Account, subscription: &Value, lines: Vec<Line>, r
         lines: all,
         discounts: discounts::running(account, subscription.list("discounts"), account.now()),
         period: (object::period_start(subscription), account.now()),
+        ..Draft::default()
     }
 }
 

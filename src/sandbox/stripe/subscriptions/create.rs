@@ -9,7 +9,7 @@ use crate::stripe::account::Account;
 use crate::stripe::discounts::{self, Place, Source};
 use crate::stripe::error::ApiError;
 use crate::stripe::routes::{Call, apply_metadata};
-use crate::stripe::{customers, invoices, prices, products};
+use crate::stripe::{customers, invoice_items, invoices, prices, products};
 
 pub(super) const PARAMS: &str = "add_invoice_items:any application_fee_percent:any automatic_tax:any \
     backdate_start_date:int billing_cycle_anchor:int billing_cycle_anchor_config:any \
@@ -99,7 +99,7 @@ pub(crate) fn plan(account: &mut Account, new: &NewSubscription) -> Result<Start
         })
         .collect();
     object::set_items(&mut subscription, &items);
-    remember_currency(account, &new.customer, &currency);
+    customers::remember_currency(account, &new.customer, &currency);
     redeem(account, new, &mut subscription);
     update::schedule(account, &mut subscription, &new.ending)?;
     let draft = draft(account, &subscription, new);
@@ -125,7 +125,7 @@ pub(crate) fn create(account: &mut Account, new: &NewSubscription) -> Result<Val
     let sends = subscription.text("collection_method") == "send_invoice";
     let waits = new.payment_behavior == "default_incomplete" && invoice.int("amount_due") > 0;
     if !sends && !waits {
-        let attempt = invoices::Attempt { method: None, present: new.present, automatic: true };
+        let attempt = invoices::Attempt { present: new.present, ..invoices::Attempt::automatic() };
         match invoices::pay(account, invoice, &attempt) {
             Err(error) if new.payment_behavior == "error_if_incomplete" || !error.is_saved() => {
                 return Err(error);
@@ -159,15 +159,6 @@ fn currency(items: &[NewItem]) -> Result<String, ApiError> {
     Ok(first.price.text("currency").to_owned())
 }
 
-fn remember_currency(account: &mut Account, customer: &str, currency: &str) {
-    if let Some(mut customer) = account.get("customer", customer).cloned()
-        && customer.maybe("currency").is_none()
-    {
-        customer.set("currency", currency);
-        account.save(&customer);
-    }
-}
-
 fn redeem(account: &mut Account, new: &NewSubscription, subscription: &mut Value) {
     let id = subscription.text("id").to_owned();
     let place =
@@ -192,7 +183,8 @@ fn draft(account: &Account, subscription: &Value, new: &NewSubscription) -> invo
         line
     });
     let once = new.once.iter().map(|item| once_line(account, item));
-    let lines = recurring.chain(once).collect();
+    let waiting = invoice_items::waiting(account, &new.customer, subscription.text("currency"));
+    let lines = recurring.chain(once).chain(waiting).collect();
     invoices::Draft {
         id: ids::new("in_"),
         customer: subscription.text("customer").to_owned(),
@@ -202,6 +194,7 @@ fn draft(account: &Account, subscription: &Value, new: &NewSubscription) -> invo
         lines,
         discounts: subscription.list("discounts").to_vec(),
         period: (account.now(), account.now()),
+        ..invoices::Draft::default()
     }
 }
 
@@ -213,8 +206,7 @@ fn once_line(account: &Account, item: &NewItem) -> invoices::Line {
         quantity: item.quantity,
         price: item.price.clone(),
         period: (account.now(), account.now()),
-        item: None,
-        proration: false,
+        ..invoices::Line::default()
     }
 }
 
@@ -229,12 +221,7 @@ pub(super) fn read(account: &mut Account, params: &Value) -> Result<NewSubscript
     customers::existing(account, customer, "customer")?;
     let method = params.maybe("default_payment_method");
     if let Some(method) = method {
-        let known = account.find("payment_method", method, "default_payment_method")?;
-        if known.text("customer") != customer {
-            return Err(ApiError::invalid("The customer does not have a payment method with the ID given.")
-                .code("resource_missing")
-                .param("default_payment_method"));
-        }
+        customers::own_method(account, customer, method, "default_payment_method")?;
     }
     let items = params
         .list("items")

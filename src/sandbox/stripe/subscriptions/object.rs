@@ -108,7 +108,7 @@ pub(crate) fn line(account: &Account, item: &Value, trial: bool) -> Line {
         price,
         period: (item.int("current_period_start"), item.int("current_period_end")),
         item: item.maybe("id").map(str::to_owned),
-        proration: false,
+        ..Line::default()
     }
 }
 

@@ -114,13 +114,12 @@ fn what(account: &Account, item: &Value) -> String {
 
 fn line(item: &Value, at: i64, proration: bool) -> Line {
     Line {
-        description: String::new(),
-        amount: 0,
         quantity: item.int("quantity"),
         price: item.get("price").cloned().unwrap_or_default(),
         period: (at, item.int("current_period_end")),
         item: item.maybe("id").map(str::to_owned),
         proration,
+        ..Line::default()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::json::Json;
 use crate::stripe::account::Account;
 use crate::stripe::invoices::{self, Draft};
 use crate::stripe::routes::apply_metadata;
-use crate::stripe::{customers, discounts, schedules};
+use crate::stripe::{customers, discounts, invoice_items, schedules};
 
 /// A period's beginning: the subscription as it will be, and what will be billed.
 pub(crate) struct Renewal {
@@ -45,6 +45,7 @@ pub(crate) fn plan(account: &mut Account, before: &Value) -> Renewal {
         lines.push(object::line(account, item, false));
     }
     object::set_items(&mut subscription, &items);
+    lines.extend(invoice_items::waiting(account, subscription.text("customer"), subscription.text("currency")));
     let draft = Draft {
         id: ids::new("in_"),
         customer: subscription.text("customer").to_owned(),
@@ -54,6 +55,7 @@ pub(crate) fn plan(account: &mut Account, before: &Value) -> Renewal {
         lines,
         discounts: kept,
         period: (object::period_start(before), now),
+        ..Draft::default()
     };
     subscription.set("latest_invoice", draft.id.clone());
     Renewal { subscription, draft }
