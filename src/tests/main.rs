@@ -2,6 +2,7 @@
 //! and a database of its own. `BILLHOOK_TEST_POSTGRES` runs them on PostgreSQL instead of SQLite.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod api;
 mod auth;
 mod catalog;
 mod checkout;
