@@ -2,99 +2,23 @@
 //! again what was not answered: what was answered is there, was applied once, and both sides say the same.
 
 use std::collections::BTreeMap;
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
-use billhook::server::config::{Variables, read_catalog};
 use futures::stream::{self, StreamExt};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
-use reqwest::Client;
-use sandbox::Sandbox;
 use serde_json::{Value, json};
 use sqlx::AnyPool;
-use tokio::net::TcpListener;
 
-use crate::dev;
-use crate::harness::Database;
+use crate::process::Served;
 use crate::webhook::signature_now;
 
 const EVENTS: usize = 1_000;
 const SUBSCRIPTIONS: usize = 40;
 const KILLS: usize = 6;
 
-/// `billhook serve` as a process of its own, in front of a sandbox that outlives it.
-struct Served {
-    variables: Vec<(String, String)>,
-    url: String,
-    sandbox: Arc<Sandbox>,
-    database: Database,
-    client: Client,
-}
-
-/// The process; it is killed, not asked, when it is dropped.
-struct Process(Child);
-
-impl Process {
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
 impl Served {
-    async fn new() -> Self {
-        let database = Database::new().await;
-        // The port stays free from here on: nobody else is given it while it is in use again and again.
-        let addr = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let url = format!("http://{addr}");
-        let mut variables = Variables::default();
-        variables.set("BILLHOOK_ADDR", addr.to_string());
-        variables.set("DATABASE_URL", database.url.clone());
-        variables.set("RECONCILE_MINUTES", "0");
-        let plans = read_catalog(&variables).unwrap();
-        let any_port = "127.0.0.1:0".parse().unwrap();
-        let places = dev::Places { stripe_addr: any_port, oidc_addr: any_port, data: None, public_url: url.clone() };
-        let sandbox = Arc::new(dev::start(places, &plans, &mut variables).await.unwrap());
-        Self { variables: variables.into_iter().collect(), url, sandbox, database, client: Client::new() }
-    }
-
-    /// Starts the process and waits until it is ready.
-    async fn start(&self) -> Process {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_billhook"))
-            .arg("serve")
-            .env_clear()
-            .envs(self.variables.clone())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map(Process)
-            .unwrap();
-        while !self.client.get(format!("{}/readyz", self.url)).send().await.is_ok_and(|it| it.status().is_success()) {
-            let ended = process.0.try_wait().unwrap();
-            assert!(ended.is_none(), "the process ended by itself: {ended:?}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        process
-    }
-
-    async fn stripe(&self, path: &str, fields: &[(&str, &str)]) -> Value {
-        let url = format!("{}{path}", self.sandbox.stripe_url());
-        let request = if fields.is_empty() { self.client.get(url) } else { self.client.post(url).form(fields) };
-        let response = request.bearer_auth(self.sandbox.secret_key()).send().await.unwrap();
-        let (status, answer) = (response.status(), response.text().await.unwrap());
-        assert!(status.is_success(), "{path}: {answer}");
-        serde_json::from_str(&answer).unwrap()
-    }
-
     /// Makes subscriptions of organizations that exist, and changes them until there are enough events.
     async fn make_history(&self, database: &AnyPool, random: &mut StdRng) -> Vec<Value> {
         let control = format!("{}/sandbox/webhooks", self.sandbox.stripe_url());

@@ -17,6 +17,8 @@ mod harness;
 mod life;
 mod operator;
 mod pages;
+mod process;
+mod race;
 mod restart;
 mod tidy;
 mod webhook;
