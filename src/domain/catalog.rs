@@ -2,11 +2,13 @@
 //!
 //! The shape of the file is the schema's business; [`Catalog::problems`] finds what a schema cannot say.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::money::{Currency, group_thousands};
-use crate::plan::{Audience, FeatureId, Limit, MeterId, Period, Plan, PlanId, Price};
+use crate::plan::{Audience, FeatureId, Limit, MeterId, PackId, Period, Plan, PlanId, Price};
 
 mod check;
 
@@ -42,6 +44,12 @@ pub struct Catalog {
     pub meters: Vec<Meter>,
     /// The plans, in the order of the pricing page: each is worth at least as much as the one before it.
     pub plans: Vec<Plan>,
+    /// Credits that are sold once, on top of a plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packs: Vec<Pack>,
+    /// Pages of this app that a feature unlocks; a page that is not named is for everybody.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gates: BTreeMap<Gate, FeatureId>,
     /// Questions and answers for the pricing page.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<Question>,
@@ -82,7 +90,7 @@ pub struct Feature {
 
 /// Something that is counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Meter {
     /// Its name in plans and in the API.
     pub id: MeterId,
@@ -95,6 +103,48 @@ pub struct Meter {
     pub singular: Option<String>,
     /// When the count starts again.
     pub reset: Reset,
+    /// How much of what is left of the plan's share when the count starts again is carried over into the next; leave
+    /// it out for nothing. It is used before the rest and lost with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub carry_over: Option<u64>,
+}
+
+/// Credits that are sold once: so much of a meter, used when the plan's share is used up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Pack {
+    /// Its name in forms and in the API.
+    pub id: PackId,
+    /// What people read.
+    pub name: String,
+    /// Of what.
+    pub meter: MeterId,
+    /// How much.
+    #[schemars(range(min = 1))]
+    pub quantity: u64,
+    /// Minor units of the catalogue's currency.
+    #[schemars(range(min = 1))]
+    pub amount: u32,
+    /// The environment variable that holds the id of the one-time Stripe price, for example `STRIPE_CREDITS_PRICE_ID`.
+    #[schemars(extend("pattern" = "^[A-Z][A-Z0-9_]*$"))]
+    pub stripe_price: String,
+    /// After how many days the rest is lost; leave it out for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub valid_days: Option<u32>,
+}
+
+/// A page of this app that can be kept for plans with a feature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Gate {
+    /// The chart, the ledger and its export under Settings, Usage.
+    UsageAnalytics,
+    /// Settings, Audit.
+    Audit,
+    /// Settings, API keys.
+    ApiKeys,
 }
 
 /// When a meter's count starts again.
@@ -165,6 +215,16 @@ impl Catalog {
     /// The meter of that name.
     pub fn meter(&self, id: &MeterId) -> Option<&Meter> {
         self.meters.iter().find(|meter| meter.id == *id)
+    }
+
+    /// The pack of that name.
+    pub fn pack(&self, id: &PackId) -> Option<&Pack> {
+        self.packs.iter().find(|pack| pack.id == *id)
+    }
+
+    /// What a plan includes of a meter: nothing where the plan does not name it.
+    pub fn limit(&self, plan: &PlanId, meter: &MeterId) -> Limit {
+        self.plan(plan).and_then(|plan| plan.limits.get(meter)).copied().unwrap_or(Limit::AtMost(0))
     }
 
     /// The plans for an audience, in order.

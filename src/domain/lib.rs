@@ -3,9 +3,11 @@
 //! The crate is compiled into the server and into the browser alike, so the rule that disables a button is the rule
 //! that refuses the request. It must never depend on anything that only one of the two has.
 
+pub mod access;
 pub mod catalog;
 pub mod change;
 pub mod entitlement;
+
 pub mod invoice;
 pub mod money;
 pub mod news;
@@ -14,6 +16,8 @@ pub mod payment_method;
 pub mod plan;
 pub mod subscription;
 pub mod time;
+pub mod usage;
+pub mod window;
 
 #[cfg(test)]
 mod tests;

@@ -107,7 +107,7 @@ pub struct Organization {
     pub kind: Kind,
     /// The stored tier: every page, limit and API answer is taken from it.
     pub tier: PlanId,
-    /// Why it is on that tier, in the words of [`crate::entitlement::Reason`].
+    /// Why it is on that tier, in the words of [`crate::access::Reason`].
     pub tier_reason: String,
     /// When time alone changes the tier.
     pub tier_review_at: Option<Timestamp>,

@@ -74,6 +74,10 @@ slug!(
     /// A meter's name.
     MeterId
 );
+slug!(
+    /// The name of a pack of credits.
+    PackId
+);
 
 /// How often a price is charged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

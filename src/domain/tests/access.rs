@@ -1,9 +1,10 @@
 //! The access policy, status by status.
 
 use super::{DAY, plan_id, subscription};
-use crate::entitlement::{Access, Policy, Reason};
+use crate::access::{Access, Policy, Reason};
 use crate::subscription::{Dispute, Status, Subscription};
 use crate::time::{Seconds, Timestamp};
+use crate::window::PaidPeriod;
 
 fn policy() -> Policy {
     Policy { free: plan_id("free"), past_due_grace: Seconds::days(7), downgrade_on_dispute: false }
@@ -14,7 +15,15 @@ fn access(subscription: &Subscription, now: i64) -> Access {
 }
 
 fn answer(tier: &str, reason: Reason, review_at: Option<i64>) -> Access {
-    Access { tier: plan_id(tier), reason, review_at: review_at.map(Timestamp) }
+    let known = !matches!(reason, Reason::NoSubscription | Reason::UnknownPrice);
+    let paid = PaidPeriod { start: Timestamp(0), end: Timestamp(30 * DAY) };
+    Access {
+        tier: plan_id(tier),
+        reason,
+        review_at: review_at.map(Timestamp),
+        subscribed: known.then(|| plan_id("pro")),
+        paid: (tier == "pro").then_some(paid),
+    }
 }
 
 #[test]

@@ -123,6 +123,7 @@ fn a_meter_speaks_of_one_and_of_many() {
         unit: "projects".to_owned(),
         singular: Some("project".to_owned()),
         reset: Reset::Never,
+        carry_over: None,
     };
     assert_eq!(
         [0, 1, 2, 10_000].map(|n| projects.quantity(n)),

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{CATALOGS, catalog, catalog_json, plan_id, read};
-use crate::entitlement::{Policy, Reason};
+use crate::access::{Policy, Reason};
 use crate::money::{Currency, Money};
 use crate::plan::{FeatureId, Limit, Price, Seats};
 use crate::subscription::{Dispute, Status, Subscription};
