@@ -21,6 +21,7 @@ mod plan;
 mod properties;
 mod schema;
 mod subscription;
+mod window;
 
 /// A day in seconds.
 const DAY: i64 = 86_400;
