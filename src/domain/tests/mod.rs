@@ -21,6 +21,8 @@ mod plan;
 mod properties;
 mod schema;
 mod subscription;
+mod usage;
+mod usage_model;
 mod window;
 
 /// A day in seconds.
