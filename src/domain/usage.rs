@@ -30,6 +30,7 @@ pub struct Counter {
 }
 
 impl Counter {
+    /// How much was used of the plan.
     fn of_plan(&self) -> u64 {
         self.used.saturating_sub(self.from_credits)
     }
