@@ -71,6 +71,7 @@ fn names_that_nobody_declared() {
     ]);
     let (paths, said) = problems("chat", |json| {
         json["meters"] = json!([]);
+        json["packs"] = json!([]);
         for plan in json["plans"].as_array_mut().unwrap() {
             plan["limits"] = json!({});
         }
@@ -187,6 +188,7 @@ fn stripe_has_a_smallest_charge_in_each_currency() {
             let plus = |amount: u32| {
                 let planted = |json: &mut Value| {
                     set(json, "/currency", json!(currency));
+                    set(json, "/packs/0/amount", json!(100_000));
                     set(json, "/plans/1/prices/0/amount", json!(amount));
                     set(json, "/plans/2/prices/0/amount", json!(100_000));
                 };
