@@ -20,6 +20,8 @@ CREATE TABLE usage_counters (
     organization_id TEXT NOT NULL REFERENCES organizations (id),
     meter TEXT NOT NULL,
     window_start BIGINT NOT NULL,
+    -- What the plan included when something was last counted; 0 for no limit.
+    included BIGINT NOT NULL,
     used BIGINT NOT NULL,
     from_credits BIGINT NOT NULL,
     reserved BIGINT NOT NULL,

@@ -7,12 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Reason;
-use crate::catalog::{Catalog, Feature, Meter, Reset};
+use crate::catalog::{Catalog, Feature, Meter};
 use crate::organization::{Kind, OrganizationId};
 use crate::plan::{Audience, FeatureId, Limit, MeterId, Plan, PlanId};
 use crate::time::Timestamp;
 use crate::usage::{Account, Counter, Credits};
 use crate::window::{PaidPeriod, Window, Zone};
+use crate::words::Words;
 
 /// What is known of an organization: all that the answers are made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub struct Standing {
     pub granted: Vec<(FeatureId, Option<Timestamp>)>,
     /// What was counted.
     pub counters: BTreeMap<MeterId, Counter>,
-    /// Credits that are not used up.
+    /// Credits; of those that an open reservation holds also what is used up.
     pub credits: BTreeMap<MeterId, Vec<Credits>>,
 }
 
@@ -89,7 +90,7 @@ pub struct FeatureAnswer {
     pub message: String,
     /// When that ends by itself, UTC seconds.
     pub until: Option<i64>,
-    /// The first plan that would unlock it.
+    /// The plan that would unlock it: the one that was subscribed to, or else the first.
     pub unlocked_by: Option<PlanId>,
 }
 
@@ -125,7 +126,7 @@ pub struct MeterAnswer {
     pub warning: Option<u32>,
     /// When the count starts again, UTC seconds; none for a meter that counts what exists.
     pub resets_at: Option<i64>,
-    /// The first plan that would allow the amount.
+    /// The plan that would allow the amount: the one that was subscribed to, or else the first.
     pub unlocked_by: Option<PlanId>,
 }
 
@@ -155,7 +156,7 @@ impl Entitlements {
         Self {
             organization: standing.organization.0.clone(),
             plan: standing.tier.clone(),
-            plan_name: plan_name(catalog, &standing.tier).to_owned(),
+            plan_name: standing.words(catalog).plan.to_owned(),
             reason: standing.reason.as_str().to_owned(),
             until: standing.until.map(|until| until.0),
             features: catalog.features.iter().map(|feature| standing.feature(catalog, feature, now)).collect(),
@@ -165,31 +166,29 @@ impl Entitlements {
 }
 
 impl Standing {
-    /// Whether a feature is unlocked.
+    /// Whether a feature is unlocked. Where both the plan and a grant unlock it, the one that lasts longer counts.
     pub fn feature(&self, catalog: &Catalog, feature: &Feature, now: Timestamp) -> FeatureAnswer {
         let includes = |plan: &Plan| plan.features.contains(&feature.id);
-        let name = plan_name(catalog, &self.tier);
-        let granted = self.granted.iter().find(|(id, end)| *id == feature.id && end.is_none_or(|end| end > now));
-        let (reason, message, until) = if catalog.plan(&self.tier).is_some_and(includes) {
-            (self.included(), format!("Included in {name}."), self.until)
-        } else if let Some((_, end)) = granted {
-            (Why::Grant, "Granted on top of the plan.".to_owned(), *end)
-        } else {
-            let lost = self.subscribed.as_ref().and_then(|plan| catalog.plan(plan)).is_some_and(includes);
-            match self.lost_because().filter(|_| lost) {
-                Some(why) => (why, self.reason.sentence().to_owned(), None),
-                None => (Why::NotInPlan, format!("{name} does not include it."), None),
-            }
+        let stays = catalog.plan(&catalog.free_plan).is_some_and(includes);
+        let by_plan = catalog.plan(&self.tier).is_some_and(includes).then(|| self.until.filter(|_| !stays));
+        let granted = self.granted.iter().filter(|(id, end)| *id == feature.id && end.is_none_or(|end| end > now));
+        let by_grant = granted.map(|(_, end)| *end).max_by_key(|end| lasts(*end));
+        let lost = self.lost(catalog).filter(|(_, plan)| includes(plan));
+        let (reason, until) = match (by_plan, by_grant, lost) {
+            (Some(plan), Some(grant), _) if lasts(grant) > lasts(plan) => (Why::Grant, grant),
+            (Some(plan), ..) => (self.included(stays), plan),
+            (None, Some(grant), _) => (Why::Grant, grant),
+            (None, None, Some((why, _))) => (why, None),
+            (None, None, None) => (Why::NotInPlan, None),
         };
-        let allowed = reason.allows();
         FeatureAnswer {
             feature: feature.id.clone(),
             name: feature.name.clone(),
-            allowed,
+            allowed: reason.allows(),
             reason,
-            message,
+            message: self.words(catalog).about_feature(reason),
             until: until.map(|until| until.0),
-            unlocked_by: if allowed { None } else { self.first_plan(catalog, includes) },
+            unlocked_by: if reason.allows() { None } else { self.unlocked_by(catalog, includes) },
         }
     }
 
@@ -218,17 +217,17 @@ impl Standing {
         amount: u64,
     ) -> MeterAnswer {
         let allowed = account.has(amount);
-        let reason = self.why(catalog, meter, account, allowed);
+        let reason = if allowed { self.why(catalog, meter, account) } else { self.why_not(catalog, meter, account) };
         let enough = |plan: &Plan| {
-            let wanted = Limit::AtMost(account.counter.used + account.counter.reserved + amount);
-            plan.limits.get(&meter.id).is_some_and(|limit| limit.covers(wanted))
+            let limit = catalog.limit(&plan.id, &meter.id);
+            Account { limit, ..account.clone() }.has(amount)
         };
         MeterAnswer {
             meter: meter.id.clone(),
             name: meter.name.clone(),
             allowed,
             reason,
-            message: self.sentence(catalog, meter, account, reason),
+            message: self.words(catalog).about_meter(meter, account, reason),
             limit: account.limit,
             carried_over: account.counter.carried,
             credits: account.credits_left(),
@@ -238,52 +237,31 @@ impl Standing {
             percent: account.percent(),
             warning: account.warning().map(crate::usage::Warning::percent),
             resets_at: window.end.map(|end| end.0),
-            unlocked_by: if allowed { None } else { self.first_plan(catalog, enough) },
+            unlocked_by: if allowed { None } else { self.unlocked_by(catalog, enough) },
         }
     }
 
-    fn why(&self, catalog: &Catalog, meter: &Meter, account: &Account, allowed: bool) -> Why {
-        let plan_has_none = account.limit == Limit::AtMost(0);
-        if allowed {
-            let on_credits = account.left() == Limit::AtMost(account.credits_left());
-            return if on_credits { Why::Credits } else { self.included() };
+    fn why(&self, catalog: &Catalog, meter: &Meter, account: &Account) -> Why {
+        let credits = account.credits_left();
+        if credits > 0 && account.left() == Limit::AtMost(credits) {
+            return Why::Credits;
         }
-        let lost = self.subscribed.as_ref().map(|plan| catalog.limit(plan, &meter.id));
-        match self.lost_because() {
-            Some(why) if lost.is_some_and(|lost| !account.limit.covers(lost)) => why,
-            _ if plan_has_none => Why::NotInPlan,
+        self.included(catalog.limit(&catalog.free_plan, &meter.id).covers(account.limit))
+    }
+
+    fn why_not(&self, catalog: &Catalog, meter: &Meter, account: &Account) -> Why {
+        match self.lost(catalog) {
+            Some((why, lost)) if !account.limit.covers(catalog.limit(&lost.id, &meter.id)) => why,
+            _ if account.limit == Limit::AtMost(0) => Why::NotInPlan,
             _ => Why::LimitReached,
         }
     }
 
-    fn sentence(&self, catalog: &Catalog, meter: &Meter, account: &Account, why: Why) -> String {
-        let plan = plan_name(catalog, &self.tier);
-        match why {
-            Why::Plan | Why::Trial | Why::Grace | Why::PaidUntilEnd | Why::Grant => {
-                format!("{plan} includes {}.", lower_first(&meter.allowance(account.limit)))
-            }
-            Why::Credits => format!("{} of credits are left.", meter.quantity(account.credits_left())),
-            Why::NotInPlan => format!("{plan} includes no {}.", meter.unit),
-            Why::LimitReached => {
-                let when = match meter.reset {
-                    Reset::Day => " today",
-                    Reset::Month => " this month",
-                    Reset::BillingPeriod => " in this billing period",
-                    Reset::Never => "",
-                };
-                let left = match account.left() {
-                    Limit::AtMost(0) | Limit::Unlimited(_) => "none is left".to_owned(),
-                    Limit::AtMost(left) => format!("{} left", crate::money::group_thousands(left)),
-                };
-                format!("{plan} includes {}; {left}{when}.", meter.allowance(account.limit))
-            }
-            Why::PastDue | Why::NotPaid | Why::Paused | Why::Disputed | Why::Ended => self.reason.sentence().to_owned(),
-        }
-    }
-
-    /// Why what the plan includes is there.
-    fn included(&self) -> Why {
+    /// Why what the plan includes is there. What `stays` because the free plan includes it, too, does not depend on how
+    /// the subscription is doing.
+    fn included(&self, stays: bool) -> Why {
         match self.reason {
+            _ if stays => Why::Plan,
             Reason::Trial => Why::Trial,
             Reason::Grace => Why::Grace,
             Reason::PaidUntilEnd => Why::PaidUntilEnd,
@@ -299,29 +277,43 @@ impl Standing {
         }
     }
 
-    /// Why a subscription does not give what its plan includes.
-    fn lost_because(&self) -> Option<Why> {
-        match self.reason {
-            Reason::GraceOver => Some(Why::PastDue),
-            Reason::NotPaid => Some(Why::NotPaid),
-            Reason::Paused => Some(Why::Paused),
-            Reason::Disputed => Some(Why::Disputed),
-            Reason::Ended => Some(Why::Ended),
+    /// The plan of a subscription that does not give what its plan includes, and why it does not.
+    fn lost<'a>(&self, catalog: &'a Catalog) -> Option<(Why, &'a Plan)> {
+        let why = match self.reason {
+            Reason::GraceOver => Why::PastDue,
+            Reason::NotPaid => Why::NotPaid,
+            Reason::Paused => Why::Paused,
+            Reason::Disputed => Why::Disputed,
+            Reason::Ended => Why::Ended,
             Reason::NoSubscription
             | Reason::Trial
             | Reason::Paid
             | Reason::Grace
             | Reason::PaidUntilEnd
-            | Reason::UnknownPrice => None,
-        }
+            | Reason::UnknownPrice => return None,
+        };
+        Some((why, catalog.plan(self.subscribed.as_ref()?)?))
     }
 
-    /// The first plan for this kind of organization of which that is true.
-    fn first_plan(&self, catalog: &Catalog, fits: impl Fn(&Plan) -> bool) -> Option<PlanId> {
+    /// The plan that was subscribed to where it would do: a second one is not what is missing. Otherwise the first one
+    /// that would, of those for this kind of organization.
+    fn unlocked_by(&self, catalog: &Catalog, fits: impl Fn(&Plan) -> bool) -> Option<PlanId> {
         let teams_have_plans = catalog.plans_for(Audience::Team).next().is_some();
         let audience = if self.kind == Kind::Team && teams_have_plans { Audience::Team } else { Audience::Individual };
-        catalog.plans_for(audience).find(|plan| plan.id != self.tier && fits(plan)).map(|plan| plan.id.clone())
+        let lost = self.lost(catalog).map(|(_, plan)| plan);
+        lost.into_iter().chain(catalog.plans_for(audience)).find(|plan| fits(plan)).map(|plan| plan.id.clone())
     }
+
+    fn words<'a>(&'a self, catalog: &'a Catalog) -> Words<'a> {
+        let plan_name = catalog.plan(&self.tier).map_or(self.tier.as_str(), |plan| &plan.name);
+        let lost = self.lost(catalog).map(|(_, plan)| plan);
+        Words { reason: self.reason, plan: plan_name, lost }
+    }
+}
+
+/// For comparing ends: none is the last.
+fn lasts(until: Option<Timestamp>) -> i64 {
+    until.map_or(i64::MAX, |until| until.0)
 }
 
 impl Why {
@@ -338,13 +330,4 @@ impl Why {
             | Self::Ended => false,
         }
     }
-}
-
-fn plan_name<'a>(catalog: &'a Catalog, plan: &'a PlanId) -> &'a str {
-    catalog.plan(plan).map_or(plan.as_str(), |plan| &plan.name)
-}
-
-/// `Unlimited projects` in the middle of a sentence.
-fn lower_first(text: &str) -> String {
-    text.strip_prefix("Unlimited").map_or_else(|| text.to_owned(), |rest| format!("unlimited{rest}"))
 }

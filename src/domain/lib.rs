@@ -7,7 +7,6 @@ pub mod access;
 pub mod catalog;
 pub mod change;
 pub mod entitlement;
-
 pub mod invoice;
 pub mod money;
 pub mod news;
@@ -18,6 +17,7 @@ pub mod subscription;
 pub mod time;
 pub mod usage;
 pub mod window;
+mod words;
 
 #[cfg(test)]
 mod tests;

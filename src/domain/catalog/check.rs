@@ -5,11 +5,12 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use super::Catalog;
+use super::{Catalog, Gate, Meter, Reset};
 use crate::plan::{Audience, Plan};
 
 mod closest;
 mod order;
+mod pack;
 mod plan;
 mod price;
 
@@ -20,6 +21,9 @@ const LONGEST_TRIAL_DAYS: u32 = 730;
 
 /// More than this and a failed payment hardly matters; Stripe's own retries end after two months at most.
 const LONGEST_GRACE_DAYS: u32 = 60;
+
+/// Above this, JavaScript can no longer tell one whole number from the next.
+const LARGEST_LIMIT: u64 = (1 << 53) - 1;
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +54,8 @@ impl Catalog {
         }
         price::check_variables(self, &mut report);
         order::check(self, &mut report);
+        pack::check(self, &mut report);
+        self.check_gates(&mut report);
         for (place, question) in self.questions.iter().enumerate() {
             report.text(format!("/questions/{place}/question"), &question.question);
             report.text(format!("/questions/{place}/answer"), &question.answer);
@@ -132,7 +138,35 @@ impl Catalog {
             if let Some(singular) = &meter.singular {
                 report.text(format!("/meters/{place}/singular"), singular);
             }
+            if let Some(message) = wrong_carry_over(meter) {
+                report.add(format!("/meters/{place}/carryOver"), message);
+            }
         }
+    }
+
+    fn check_gates(&self, report: &mut Report) {
+        for (gate, id) in self.gates.iter().filter(|(_, id)| self.feature(id).is_none()) {
+            let cure = suggestion(id.as_str(), self.features.iter().map(|feature| feature.id.as_str()), "features");
+            let gate = match gate {
+                Gate::UsageAnalytics => "usageAnalytics",
+                Gate::Audit => "audit",
+                Gate::ApiKeys => "apiKeys",
+            };
+            report.add(format!("/gates/{gate}"), format!("there is no feature `{id}`: {cure}"));
+        }
+    }
+}
+
+fn wrong_carry_over(meter: &Meter) -> Option<String> {
+    let carried = meter.carry_over?;
+    if meter.reset == Reset::Never {
+        let id = &meter.id;
+        return Some(format!("`{id}` is never reset, so nothing is carried over: remove `carryOver`, or reset it"));
+    }
+    match carried {
+        0 => Some("0 is nothing to carry over: leave `carryOver` out, or write at least 1".to_owned()),
+        1..=LARGEST_LIMIT => None,
+        _ => Some(format!("{LARGEST_LIMIT} is the largest amount to carry over: write that or fewer")),
     }
 }
 

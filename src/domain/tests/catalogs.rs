@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{CATALOGS, catalog, catalogs_folder, plan_id};
-use crate::catalog::{Catalog, Reset};
+use crate::catalog::{Catalog, Gate, Pack, Reset};
 use crate::plan::{Audience, FeatureId, Limit, MeterId, Period, Seats};
 
 const UNLIMITED: Limit = Limit::UNLIMITED;
@@ -190,6 +190,53 @@ fn protocol_guide_features_are_its_documents() {
     ];
     for (feature, expected) in rows {
         assert_eq!(departments.map(|plan| has(&guide, plan, feature)), expected, "{feature}");
+    }
+}
+
+#[test]
+fn packs_are_sold_where_the_documents_sell_more() {
+    let packs = |name: &str| -> Vec<_> {
+        let of = |pack: Pack| (pack.meter.to_string(), pack.quantity, pack.amount, pack.stripe_price, pack.valid_days);
+        catalog(name).packs.into_iter().map(of).collect()
+    };
+    let pack = |meter: &str, quantity, amount, variable: &str| {
+        (meter.to_owned(), quantity, amount, variable.to_owned(), Some(365))
+    };
+    assert_eq!(
+        packs("builder"),
+        [
+            pack("build-hours", 20, 1_500, "STRIPE_BUILD_HOURS_PACK_PRICE_ID"),
+            pack("ai-embeddings", 10_000, 500, "STRIPE_EMBEDDINGS_PACK_PRICE_ID"),
+        ]
+    );
+    assert_eq!(packs("chat"), [pack("ai-credits", 250, 750, "STRIPE_CREDITS_PACK_PRICE_ID")]);
+    assert_eq!((packs("dcvaas"), packs("protocol-guide")), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_pack_is_named_after_what_it_holds() {
+    for name in CATALOGS {
+        let catalog = catalog(name);
+        for pack in &catalog.packs {
+            let meter = catalog.meter(&pack.meter).unwrap();
+            assert_eq!(pack.name, meter.quantity(pack.quantity));
+            assert_eq!(catalog.pack(&pack.id), Some(pack));
+        }
+    }
+}
+
+#[test]
+fn pages_are_gated_by_the_feature_that_describes_them() {
+    let rows: [(&str, &[(Gate, &str)]); 4] = [
+        ("builder", &[]),
+        ("chat", &[(Gate::UsageAnalytics, "usage-export"), (Gate::ApiKeys, "api-access")]),
+        ("dcvaas", &[(Gate::Audit, "audit-log"), (Gate::ApiKeys, "api-access")]),
+        ("protocol-guide", &[(Gate::ApiKeys, "api-access")]),
+    ];
+    assert_eq!(rows.map(|(name, _)| name), CATALOGS);
+    for (name, gates) in rows {
+        let expected: Vec<_> = gates.iter().map(|(gate, id)| (*gate, FeatureId::parse(id).unwrap())).collect();
+        assert_eq!(catalog(name).gates.into_iter().collect::<Vec<_>>(), expected, "{name}");
     }
 }
 

@@ -71,6 +71,7 @@ fn names_that_nobody_declared() {
     ]);
     let (paths, said) = problems("chat", |json| {
         json["meters"] = json!([]);
+        json["packs"] = json!([]);
         for plan in json["plans"].as_array_mut().unwrap() {
             plan["limits"] = json!({});
         }
@@ -187,6 +188,7 @@ fn stripe_has_a_smallest_charge_in_each_currency() {
             let plus = |amount: u32| {
                 let planted = |json: &mut Value| {
                     set(json, "/currency", json!(currency));
+                    set(json, "/packs/0/amount", json!(100_000));
                     set(json, "/plans/1/prices/0/amount", json!(amount));
                     set(json, "/plans/2/prices/0/amount", json!(100_000));
                 };
@@ -283,6 +285,113 @@ fn numbers_at_the_edge_are_sound() {
     }
 }
 
+/// A sound pack for the builder catalogue.
+fn pack() -> Value {
+    json!({
+        "id": "hours",
+        "name": "20 build hours",
+        "meter": "build-hours",
+        "quantity": 20,
+        "amount": 1_000,
+        "stripePrice": "STRIPE_HOURS_PRICE_ID",
+        "validDays": 90,
+    })
+}
+
+/// The paths of all problems of builder with two packs, after planting something in the second.
+fn pack_problems(key: &str, value: &Value) -> (Vec<String>, String) {
+    problems("builder", |json| {
+        let other = json!({ "id": "other", "name": "More", "meter": "build-hours", "quantity": 1, "amount": 50,
+                            "stripePrice": "STRIPE_OTHER_PRICE_ID" });
+        json["packs"] = json!([other, pack()]);
+        json["packs"][1][key] = value.clone();
+    })
+}
+
+#[test]
+fn packs_that_cannot_be_sold() {
+    let rows = [
+        ("id", json!("other"), "there is already a pack `other`: choose another id"),
+        ("name", json!(" "), "write a few words"),
+        ("meter", json!("build-hour"), "did you mean `build-hours`?"),
+        ("meter", json!("messages"), "use one of `projects`, `build-hours`, `storage`"),
+        ("quantity", json!(0), "holds nothing"),
+        ("quantity", json!(9_007_199_254_740_992_u64), "9007199254740991 is the largest"),
+        ("amount", json!(0), "or remove the pack"),
+        ("amount", json!(49), "less than $0.50, the least that Stripe charges"),
+        ("amount", json!(100_000_000), "more than $999,999.99"),
+        ("stripePrice", json!("price_1Abc"), "put it into an environment variable"),
+        ("stripePrice", json!("stripe_hours"), "capital letters"),
+        ("stripePrice", json!("STRIPE_OTHER_PRICE_ID"), "already names the price of the pack `other`"),
+        ("stripePrice", json!("STRIPE_PRO_YEARLY_PRICE_ID"), "already names a price of `pro`"),
+        ("validDays", json!(0), "leave `validDays` out"),
+    ];
+    for (key, value, cure) in rows {
+        let (paths, said) = pack_problems(key, &value);
+        assert_eq!(paths, [format!("/packs/1/{key}")], "{key} = {value}: {said}");
+        assert!(said.contains(cure), "`{cure}` is missing in: {said}");
+    }
+}
+
+#[test]
+fn packs_at_the_edge_are_sound() {
+    let rows = [
+        ("quantity", json!(1)),
+        ("quantity", json!(9_007_199_254_740_991_u64)),
+        ("amount", json!(50)),
+        ("amount", json!(99_999_999)),
+        ("validDays", json!(1)),
+        ("validDays", Value::Null),
+    ];
+    for (key, value) in rows {
+        let (paths, said) = pack_problems(key, &value);
+        assert!(paths.is_empty(), "{key} = {value}: {said}");
+    }
+}
+
+#[test]
+fn packs_that_nobody_needs() {
+    let planted = |json: &mut Value, limits: [Value; 4]| {
+        for (plan, limit) in json["plans"].as_array_mut().unwrap().iter_mut().zip(limits) {
+            plan["limits"]["build-hours"] = limit;
+        }
+        json["packs"] = json!([pack()]);
+    };
+    let unlimited = || json!("unlimited");
+    let (paths, said) = problems("builder", |json| planted(json, [unlimited(), unlimited(), unlimited(), unlimited()]));
+    assert_eq!(paths, ["/packs/0/meter"], "{said}");
+    assert!(said.contains("`build-hours` is unlimited in every plan"), "{said}");
+    let (paths, said) = problems("builder", |json| planted(json, [json!(0), unlimited(), unlimited(), unlimited()]));
+    assert!(paths.is_empty(), "one plan is enough: {said}");
+}
+
+#[test]
+fn pages_behind_features_that_nobody_declared() {
+    for gate in ["usageAnalytics", "audit", "apiKeys"] {
+        let gates = json!({ gate: "api-acces" });
+        let (paths, said) = problems("dcvaas", |json| json["gates"] = gates);
+        assert_eq!(paths, [format!("/gates/{gate}")], "{said}");
+        assert!(said.contains("did you mean `api-access`?"), "{said}");
+    }
+    let all = json!({ "usageAnalytics": "bulk-import", "audit": "audit-log", "apiKeys": "api-access" });
+    let (paths, said) = problems("dcvaas", |json| json["gates"] = all);
+    assert!(paths.is_empty(), "{said}");
+}
+
+#[test]
+fn carrying_over_what_is_never_reset_or_nothing() {
+    assert_found([
+        ("builder", "/meters/0/carryOver", json!(1), "/meters/0/carryOver", "`projects` is never reset"),
+        ("builder", "/meters/1/carryOver", json!(0), "/meters/1/carryOver", "write at least 1"),
+        ("chat", "/meters/0/carryOver", json!(9_007_199_254_740_992_u64), "/meters/0/carryOver", "is the largest"),
+    ]);
+    let sound = [("builder", 1, 1), ("chat", 0, 9_007_199_254_740_991_u64), ("protocol-guide", 0, 5)];
+    for (name, meter, carried) in sound {
+        let (paths, said) = problems(name, |json| set(json, &format!("/meters/{meter}/carryOver"), json!(carried)));
+        assert!(paths.is_empty(), "{name}: {said}");
+    }
+}
+
 #[test]
 fn texts_that_are_blank() {
     let places = [
@@ -356,5 +465,7 @@ fn shapes_that_the_parser_refuses_are_told_with_their_cure() {
     assert!(refused("/plans/0/id", json!("Free")).contains("start with a lower-case letter"));
     assert!(refused("/plans/0/limits/projects", json!("many")).contains("the word \"unlimited\""));
     assert!(refused("/plans/0/limit", json!({})).contains("unknown field `limit`"));
+    assert!(refused("/gates", json!({ "billing": "autoscale" })).contains("unknown variant `billing`"));
+    assert!(refused("/packs", json!([{ "id": "Hours" }])).contains("start with a lower-case letter"));
     assert_eq!(catalog("builder").problems(), Vec::new());
 }

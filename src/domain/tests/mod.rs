@@ -14,6 +14,7 @@ mod access;
 mod catalogs;
 mod change;
 mod check;
+mod entitlement;
 mod invoice;
 mod money;
 mod news;
@@ -21,6 +22,9 @@ mod plan;
 mod properties;
 mod schema;
 mod subscription;
+mod usage;
+mod usage_model;
+mod window;
 
 /// A day in seconds.
 const DAY: i64 = 86_400;

@@ -261,6 +261,12 @@ proptest! {
             }
             plan.seats = plan.seats.map(|_| Seats { min: next(), max: Some(next()) });
         }
+        for pack in &mut catalog.packs {
+            (pack.amount, pack.quantity, pack.valid_days) = (next(), u64::from(next()) << 30, Some(next()));
+        }
+        for meter in &mut catalog.meters {
+            meter.carry_over = Some(u64::from(next()));
+        }
         let middle = order.index(catalog.plans.len());
         catalog.plans.rotate_left(middle);
         let json = serde_json::to_value(&catalog).unwrap();

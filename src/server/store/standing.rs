@@ -140,6 +140,7 @@ pub(super) struct CounterRow {
     pub(super) organization_id: String,
     pub(super) meter: String,
     window_start: i64,
+    included: i64,
     used: i64,
     from_credits: i64,
     reserved: i64,
@@ -155,6 +156,7 @@ impl CounterRow {
         }
         Ok(Some(Counter {
             window_start: self.window_start,
+            included: number(self.included)?,
             used: number(self.used)?,
             from_credits: number(self.from_credits)?,
             reserved: number(self.reserved)?,

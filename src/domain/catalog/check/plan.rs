@@ -2,15 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::{Report, closest::suggestion, price};
+use super::{LARGEST_LIMIT, Report, closest::suggestion, price};
 use crate::catalog::Catalog;
 use crate::plan::{Audience, Limit, Plan};
 
 /// The largest quantity that Stripe Checkout sells.
 const MOST_SEATS: u32 = 999_999;
-
-/// Above this, JavaScript can no longer tell one whole number from the next.
-const LARGEST_LIMIT: u64 = (1 << 53) - 1;
 
 pub(super) fn check(catalog: &Catalog, plan: &Plan, path: &str, report: &mut Report) {
     report.text(format!("{path}/name"), &plan.name);

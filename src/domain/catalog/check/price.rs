@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Report;
 use crate::catalog::Catalog;
 use crate::money::{Currency, Money};
-use crate::plan::{Period, Plan, Price};
+use crate::plan::{Period, Plan};
 
 pub(super) fn check(catalog: &Catalog, plan: &Plan, path: &str, report: &mut Report) {
     if plan.id == catalog.free_plan {
@@ -17,7 +17,8 @@ pub(super) fn check(catalog: &Catalog, plan: &Plan, path: &str, report: &mut Rep
             let message = format!("there is already a {} price: keep one of the two", price.period.as_str());
             report.add(format!("{path}/period"), message);
         }
-        if let Some(message) = wrong_amount(price, plan, &catalog.currency) {
+        let least_bought = plan.seats.map_or(1, |seats| seats.min.max(1));
+        if let Some(message) = wrong_amount(price.amount, least_bought, "price", &catalog.currency) {
             report.add(format!("{path}/amount"), message);
         }
         if let Some(message) = wrong_variable(&price.stripe_price) {
@@ -27,26 +28,26 @@ pub(super) fn check(catalog: &Catalog, plan: &Plan, path: &str, report: &mut Rep
     check_year(catalog, plan, path, report);
 }
 
-fn wrong_amount(price: &Price, plan: &Plan, currency: &Currency) -> Option<String> {
-    let amount = price.amount;
+/// What is wrong with the amount of a price or pack of which one buys at least so many at once.
+pub(super) fn wrong_amount(amount: u32, least_bought: u32, what: &str, currency: &Currency) -> Option<String> {
     if amount == 0 {
-        return Some("a price of 0 is no price: write minor units (3000 for $30), or remove the price".to_owned());
+        return Some(format!("a price of 0 is no price: write minor units (3000 for $30), or remove the {what}"));
     }
     let step = currency.step();
     if !amount.is_multiple_of(step) {
         let code = currency.code();
         return Some(format!("Stripe charges `{code}` in multiples of {step}: round the amount to one"));
     }
-    let least_sale = u64::from(amount) * u64::from(plan.seats.map_or(1, |seats| seats.min.max(1)));
+    let money = |amount: u32| Money::new(i64::from(amount), currency.clone());
+    let least_sale = u64::from(amount) * u64::from(least_bought);
     if let Some(least) = smallest_charge(currency).filter(|least| least_sale < u64::from(*least)) {
-        let least = Money::new(i64::from(least), currency.clone());
-        let charged = price.money(currency);
+        let (charged, least) = (money(amount), money(least));
         return Some(format!("{charged} is less than {least}, the least that Stripe charges: amounts are minor units"));
     }
     let largest = largest_charge(currency)?;
     (amount > largest).then(|| {
-        let largest = Money::new(i64::from(largest), currency.clone());
-        format!("{} is more than {largest}, the most that Stripe charges at once", price.money(currency))
+        let (charged, largest) = (money(amount), money(largest));
+        format!("{charged} is more than {largest}, the most that Stripe charges at once")
     })
 }
 
@@ -77,7 +78,7 @@ fn largest_charge(currency: &Currency) -> Option<u32> {
     }
 }
 
-fn wrong_variable(name: &str) -> Option<String> {
+pub(super) fn wrong_variable(name: &str) -> Option<String> {
     if name.starts_with("price_") {
         let message = "this is a Stripe price's id: put it into an environment variable and write that variable's name";
         return Some(message.to_owned());
@@ -115,14 +116,18 @@ fn check_year(catalog: &Catalog, plan: &Plan, path: &str, report: &mut Report) {
 
 /// A variable names one price. Used for two, one of the two would be sold at the other's.
 pub(super) fn check_variables(catalog: &Catalog, report: &mut Report) {
+    let prices = catalog.plans.iter().enumerate().flat_map(|(place, plan)| {
+        let path = move |index| format!("/plans/{place}/prices/{index}/stripePrice");
+        let owner = format!("a price of `{}`", plan.id);
+        plan.prices.iter().enumerate().map(move |(index, price)| (&price.stripe_price, path(index), owner.clone()))
+    });
+    let packs = catalog.packs.iter().enumerate().map(|(place, pack)| {
+        (&pack.stripe_price, format!("/packs/{place}/stripePrice"), format!("the price of the pack `{}`", pack.id))
+    });
     let mut seen = HashMap::new();
-    for (place, plan) in catalog.plans.iter().enumerate() {
-        for (index, price) in plan.prices.iter().enumerate() {
-            let name = price.stripe_price.as_str();
-            if let Some(first) = seen.insert(name, &plan.id).filter(|_| wrong_variable(name).is_none()) {
-                let message = format!("`{name}` already names a price of `{first}`: each price needs its own variable");
-                report.add(format!("/plans/{place}/prices/{index}/stripePrice"), message);
-            }
+    for (name, path, owner) in prices.chain(packs).filter(|(name, ..)| wrong_variable(name).is_none()) {
+        if let Some(first) = seen.insert(name, owner) {
+            report.add(path, format!("`{name}` already names {first}: each price needs its own variable"));
         }
     }
 }

@@ -85,9 +85,10 @@ async fn upsert(
     set: &str,
 ) -> Result<Vec<CounterRow>, Error> {
     let sql = format!(
-        "INSERT INTO usage_counters (organization_id, meter, window_start, used, from_credits, reserved, carried, warned)
+        "INSERT INTO usage_counters (organization_id, meter, window_start, included, used, from_credits, reserved,
+             carried, warned)
          VALUES {} ON CONFLICT (organization_id, meter) DO UPDATE SET {set} RETURNING *",
-        places(rows.len(), 8)
+        places(rows.len(), 9)
     );
     let mut query = sqlx::query_as(AssertSqlSafe(sql));
     for ((organization, meter), counter, window_start) in rows {
@@ -95,6 +96,7 @@ async fn upsert(
             .bind(organization.0.clone())
             .bind(meter.to_string())
             .bind(*window_start)
+            .bind(signed(counter.included))
             .bind(signed(counter.used))
             .bind(signed(counter.from_credits))
             .bind(signed(counter.reserved))
@@ -195,7 +197,7 @@ pub(super) async fn write(connection: &mut AnyConnection, book: &Book) -> Result
         .map(|(key, page)| (key, page.account.counter, page.account.counter.window_start))
         .collect();
     for piece in pieces(&changed) {
-        let set = "window_start = excluded.window_start, used = excluded.used, from_credits = excluded.from_credits,
+        let set = "window_start = excluded.window_start, included = excluded.included, used = excluded.used, from_credits = excluded.from_credits,
              reserved = excluded.reserved, carried = excluded.carried, warned = excluded.warned";
         upsert(connection, piece, set).await?;
     }
