@@ -122,3 +122,23 @@ CREATE TABLE usage_warnings (
     mailed_at BIGINT,
     PRIMARY KEY (organization_id, meter, window_start, percent)
 );
+
+-- A pack of credits that is being bought: what it holds is kept as it was sold. The id is the idempotency key at
+-- Stripe and the reference of the grant, so that a pack is opened once and credited once.
+CREATE TABLE purchases (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    user_id TEXT NOT NULL REFERENCES users (id),
+    pack TEXT NOT NULL,
+    meter TEXT NOT NULL,
+    quantity BIGINT NOT NULL,
+    valid_days BIGINT,
+    -- open, complete, given_up
+    status TEXT NOT NULL,
+    session_id TEXT,
+    url TEXT,
+    created_at BIGINT NOT NULL,
+    -- Until when the same click is given the same session.
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX purchases_open ON purchases (organization_id, status);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use billhook::server::config::Variables;
-use domain::catalog::Catalog;
+use domain::catalog::{Catalog, Pack};
 use domain::plan::{Period, Plan, Price};
 use sandbox::{Interval, Sandbox, SeedPrice, SeedUser};
 
@@ -37,6 +37,7 @@ pub async fn start(places: Places, catalog: &Catalog, variables: &mut Variables)
             .plans
             .iter()
             .flat_map(|plan| plan.prices.iter().map(|price| seed(catalog, plan, price)))
+            .chain(catalog.packs.iter().map(|pack| seed_pack(catalog, pack)))
             .collect(),
         users: SeedUser::defaults(),
     })
@@ -53,6 +54,9 @@ pub fn point_at(stripe: &str, issuer: &str, public_url: &str, catalog: &Catalog,
     variables.set("PUBLIC_URL", public_url);
     for (plan, price) in catalog.price_variables() {
         variables.set(price.stripe_price.clone(), price_id(plan, price));
+    }
+    for pack in &catalog.packs {
+        variables.set(pack.stripe_price.clone(), pack_price_id(pack));
     }
 }
 
@@ -72,6 +76,22 @@ fn seed(catalog: &Catalog, plan: &Plan, price: &Price) -> SeedPrice {
             Period::Yearly => Interval::Year,
         }),
         lookup_key: Some(format!("{}_{}", plan.id, price.period.as_str())),
+    }
+}
+
+fn pack_price_id(pack: &Pack) -> String {
+    format!("price_pack_{}", pack.id)
+}
+
+fn seed_pack(catalog: &Catalog, pack: &Pack) -> SeedPrice {
+    SeedPrice {
+        id: pack_price_id(pack),
+        product: format!("prod_pack_{}", pack.id),
+        product_name: format!("{} {}", catalog.name, pack.name),
+        unit_amount: i64::from(pack.amount),
+        currency: catalog.currency.code().to_owned(),
+        interval: None,
+        lookup_key: Some(format!("pack_{}", pack.id)),
     }
 }
 

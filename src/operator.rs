@@ -5,9 +5,11 @@ use anyhow::{Context as _, anyhow, bail};
 use billhook::server::App;
 use billhook::server::clock::Clock;
 use billhook::server::reconcile::Scope;
-use billhook::server::store::{KeyAccess, LoggedEvent};
+use billhook::server::store::{Granted, KeyAccess, LoggedEvent};
 use clap::Subcommand;
 use domain::organization::OrganizationId;
+use domain::plan::{FeatureId, MeterId};
+use domain::time::Seconds;
 
 /// What can be done.
 #[derive(Subcommand)]
@@ -31,6 +33,26 @@ pub enum OperatorCommand {
         /// Calls to Stripe per second, at most
         #[arg(long, default_value_t = 10)]
         rate: u32,
+    },
+    /// Give an organization a feature, or so much of a meter, on top of its plan
+    Grant {
+        /// Its id, `org_…`
+        organization: String,
+        /// The feature
+        #[arg(long, required_unless_present = "meter", conflicts_with = "meter")]
+        feature: Option<String>,
+        /// The meter
+        #[arg(long, requires = "amount")]
+        meter: Option<String>,
+        /// How much of the meter
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..=domain::usage::MOST_AT_ONCE))]
+        amount: Option<u64>,
+        /// For so many days; without it for good
+        #[arg(long)]
+        days: Option<u32>,
+        /// Why: it is kept in the time line
+        #[arg(long)]
+        reason: String,
     },
     /// Keys of the API for services
     #[command(subcommand)]
@@ -103,6 +125,17 @@ pub async fn run(app: &App, command: OperatorCommand) -> anyhow::Result<()> {
         OperatorCommand::Reconcile { repair, organization, rate } => {
             let organization = organization.map(OrganizationId);
             reconcile(app, &Scope { organization, repair, calls_per_second: rate }).await
+        }
+        OperatorCommand::Grant { organization, feature, meter, amount, days, reason } => {
+            let granted = match (feature, meter) {
+                (Some(feature), _) => Granted::Feature(FeatureId::parse(&feature)?),
+                (None, Some(meter)) => Granted::Credits(MeterId::parse(&meter)?, amount.unwrap_or(1)),
+                (None, None) => bail!("say what to give: --feature, or --meter with --amount"),
+            };
+            let expires_at = days.map(|days| app.clock.now() + Seconds::days(days));
+            app.grant(OrganizationId(organization.clone()), granted, &reason, expires_at).await?;
+            println!("{organization} has it from now on");
+            Ok(())
         }
         OperatorCommand::Keys(command) => keys(app, command).await,
         OperatorCommand::CancelNow { organization } => {

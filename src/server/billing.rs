@@ -226,7 +226,7 @@ impl App {
     }
 
     /// The organization's Stripe customer, made at the first need.
-    async fn customer(&self, account: &Account) -> Result<String, Error> {
+    pub(super) async fn customer(&self, account: &Account) -> Result<String, Error> {
         let organization = &account.organization;
         if let Some(customer) = self.store.organization(organization).await?.and_then(|known| known.customer) {
             return Ok(customer);
@@ -265,7 +265,7 @@ impl App {
 }
 
 /// Whether this can be a checkout session's id: it becomes a part of an address at Stripe.
-fn is_session_id(text: &str) -> bool {
+pub(super) fn is_session_id(text: &str) -> bool {
     text.starts_with("cs_")
         && text.len() <= 255
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

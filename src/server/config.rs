@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::catalog::{Catalog, Trial};
-use domain::plan::{Period, PlanId};
+use domain::plan::{PackId, Period, PlanId};
 use secrecy::SecretString;
 
 use super::catalog_file::{self, Unreadable};
@@ -208,19 +208,27 @@ pub struct OidcConfig {
     pub client_secret: SecretString,
 }
 
-/// Which Stripe price stands for which plan and period.
+/// Which Stripe price stands for which plan and period, and for which pack.
 #[derive(Clone, Debug, Default)]
-pub struct PriceIds(Vec<(PlanId, Period, String)>);
+pub struct PriceIds {
+    plans: Vec<(PlanId, Period, String)>,
+    packs: Vec<(PackId, String)>,
+}
 
 impl PriceIds {
     /// The Stripe price of a plan for a period.
     pub fn price(&self, plan: &PlanId, period: Period) -> Option<&str> {
-        self.0.iter().find(|(p, per, _)| p == plan && *per == period).map(|(_, _, id)| id.as_str())
+        self.plans.iter().find(|(p, per, _)| p == plan && *per == period).map(|(_, _, id)| id.as_str())
+    }
+
+    /// The Stripe price of a pack.
+    pub fn pack(&self, pack: &PackId) -> Option<&str> {
+        self.packs.iter().find(|(id, _)| id == pack).map(|(_, price)| price.as_str())
     }
 
     /// The plan and period that a Stripe price stands for.
     pub fn plan(&self, price: &str) -> Option<(&PlanId, Period)> {
-        self.0.iter().find(|(_, _, id)| id == price).map(|(plan, period, _)| (plan, *period))
+        self.plans.iter().find(|(_, _, id)| id == price).map(|(plan, period, _)| (plan, *period))
     }
 }
 
@@ -359,19 +367,27 @@ impl<'a> Reader<'a> {
     }
 
     fn prices(&mut self, catalog: &Catalog) -> PriceIds {
-        let mut ids = Vec::new();
+        let mut ids = PriceIds::default();
         for (plan, price) in catalog.price_variables() {
-            match self.variables.get(&price.stripe_price) {
-                Some(id) => ids.push((plan.id.clone(), price.period, id.to_owned())),
-                None => self.mistakes.push(format!(
-                    "{} is not set. The Stripe price of {}, {}.",
-                    price.stripe_price,
-                    plan.name,
-                    price.period.as_str()
-                )),
+            let of = format!("{}, {}", plan.name, price.period.as_str());
+            if let Some(id) = self.price(&price.stripe_price, &of) {
+                ids.plans.push((plan.id.clone(), price.period, id));
             }
         }
-        PriceIds(ids)
+        for pack in &catalog.packs {
+            if let Some(id) = self.price(&pack.stripe_price, &format!("the pack {}", pack.name)) {
+                ids.packs.push((pack.id.clone(), id));
+            }
+        }
+        ids
+    }
+
+    fn price(&mut self, variable: &str, of: &str) -> Option<String> {
+        let id = self.variables.get(variable).map(str::to_owned);
+        if id.is_none() {
+            self.mistakes.push(format!("{variable} is not set. The Stripe price of {of}."));
+        }
+        id
     }
 }
 

@@ -110,6 +110,7 @@ fn subscription_of(subject: &Subject) -> Option<&String> {
         Subject::Invoice(news) => news.subscription.as_ref(),
         Subject::CheckoutCompleted { subscription, .. } => subscription.as_ref(),
         Subject::CheckoutExpired(_)
+        | Subject::PurchasePaid(_)
         | Subject::Dispute(_)
         | Subject::PaymentMethod(_)
         | Subject::CustomerDeleted(_)
@@ -167,6 +168,13 @@ async fn settle(app: &App, stored: &InboxEvent, event: Option<Event>) -> Result<
                 Consequence::Settled => Ok(()),
                 Consequence::Ask => ask(app, id, &subscription).await,
             }
+        }
+        Subject::PurchasePaid(purchase) => {
+            let actor = Actor::Event(id.to_owned());
+            if app.store.purchase_paid(&purchase, Some(id), actor, app.moment()).await? {
+                return Ok(());
+            }
+            ignore(app, id, "the purchase is not one of ours").await
         }
         Subject::Dispute(news) => settle_dispute(app, id, news).await,
         Subject::PaymentMethod(customer) => look_at_customer(app, id, &customer).await,

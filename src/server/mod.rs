@@ -26,6 +26,7 @@ pub mod listen;
 pub mod live;
 pub mod organizations;
 pub mod overview;
+pub mod packs;
 pub mod pages;
 pub mod reconcile;
 pub mod router;

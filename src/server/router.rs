@@ -55,6 +55,8 @@ fn for_people(app: &App) -> Router<App> {
         .route("/billing/create-checkout-session", post(billing::checkout))
         .route("/billing/success", get(billing::arrive))
         .route("/api/checkout/success", get(billing::success))
+        .route("/api/packs/checkout", post(billing::buy_pack))
+        .route("/billing/packs/success", get(billing::pack_bought))
         .route("/api/billing/portal", post(billing::portal))
         .route("/billing/create-portal-session", post(billing::portal))
         .route("/billing/return", get(billing::come_back))

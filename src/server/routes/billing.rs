@@ -74,6 +74,33 @@ pub async fn arrive(
     Ok(render_with(app, request, Findings { activation: Some(activation), ..Findings::default() }).await)
 }
 
+/// Which pack to buy.
+#[derive(Debug, Deserialize)]
+pub struct PackBody {
+    #[serde(default)]
+    pack: String,
+}
+
+/// `POST /api/packs/checkout`: opens a checkout session for a pack and says where it is.
+pub async fn buy_pack(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Body { value, wanted }: Body<PackBody>,
+) -> Result<Response, Error> {
+    let url = app.start_purchase(signed_in(&visitor)?, &value.pack).await?;
+    Ok(wanted.go_to(&url))
+}
+
+/// `GET /billing/packs/success`: credits at once, then shows the usage.
+pub async fn pack_bought(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Query(query): Query<Finished>,
+) -> Result<Response, Error> {
+    app.finish_purchase(signed_in(&visitor)?, &query.session_id).await?;
+    Ok(Redirect::to("/settings/usage").into_response())
+}
+
 /// Where in the portal to begin, and where to come back to.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

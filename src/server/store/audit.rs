@@ -26,7 +26,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    fn to_text(&self) -> String {
+    pub(super) fn to_text(&self) -> String {
         match self {
             Self::User(user) => user.0.clone(),
             Self::Event(event) => event.clone(),
@@ -103,6 +103,29 @@ pub enum Action {
         /// Stripe's word now.
         after: String,
     },
+    /// Something was given on top of the plan.
+    Granted {
+        /// Which.
+        grant: String,
+        /// The feature.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        feature: Option<String>,
+        /// The meter.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        meter: Option<String>,
+        /// How much of it.
+        amount: i64,
+        /// Why.
+        reason: String,
+        /// When it ends.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
+    },
+    /// Somebody was sent to pay for a pack.
+    PackCheckoutStarted {
+        /// Which.
+        pack: String,
+    },
     /// Stripe's customer was deleted.
     CustomerDeleted {
         /// Which.
@@ -167,6 +190,8 @@ impl Action {
             Self::EndedNow => "ended_now",
             Self::Dispute { .. } => "dispute",
             Self::CustomerDeleted { .. } => "customer_deleted",
+            Self::Granted { .. } => "granted",
+            Self::PackCheckoutStarted { .. } => "pack_checkout_started",
             Self::Tier { .. } => "tier",
             Self::CheckoutStarted { .. } => "checkout_started",
             Self::PortalOpened => "portal_opened",

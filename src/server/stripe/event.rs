@@ -9,6 +9,7 @@ use domain::time::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::objects::{is_paid, metadata};
 use super::subscription::{self, id_of};
 
 /// An event's envelope, and what it is about.
@@ -44,6 +45,8 @@ pub enum Subject {
         /// The subscription.
         subscription: Option<String>,
     },
+    /// A pack was paid: the intent that it was bought by.
+    PurchasePaid(String),
     /// This checkout session can no longer be paid.
     CheckoutExpired(String),
     /// A payment was disputed, or the dispute is over.
@@ -166,6 +169,11 @@ fn subject(kind: &str, created: Timestamp, data: Data) -> Option<Subject> {
     let object = &data.object;
     let own = id_of(object)?;
     Some(match kind {
+        "checkout.session.completed" | "checkout.session.async_payment_succeeded" if purchase(object).is_some() => {
+            // One that is paid later tells again when it is.
+            let paid = is_paid(object.get("payment_status").and_then(Value::as_str));
+            Subject::PurchasePaid(purchase(object).filter(|_| paid)?)
+        }
         "checkout.session.completed" | "checkout.session.async_payment_succeeded" => {
             Subject::CheckoutCompleted { session: own, subscription: object.get("subscription").and_then(id_of) }
         }
@@ -185,6 +193,11 @@ fn subject(kind: &str, created: Timestamp, data: Data) -> Option<Subject> {
         _ if kind.starts_with("invoice.") => invoice_news(kind, object),
         _ => return None,
     })
+}
+
+/// The intent that a pack was bought by, where a session is for one.
+fn purchase(session: &Value) -> Option<String> {
+    session.get("metadata")?.get(metadata::PURCHASE)?.as_str().map(str::to_owned)
 }
 
 fn news(kind: &str, own: String, created: Timestamp, data: Data) -> Subject {

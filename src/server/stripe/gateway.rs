@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::organization::OrganizationId;
-use domain::plan::{Audience, Plan};
+use domain::plan::{Audience, PackId, Plan};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeError, StripeRequest};
@@ -17,9 +17,9 @@ use stripe_billing::billing_portal_session::{
     CreateBillingPortalSessionFlowDataType,
 };
 use stripe_checkout::checkout_session::{
-    CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionPaymentMethodCollection,
-    CreateCheckoutSessionSubscriptionData, CreateCheckoutSessionSubscriptionDataTrialSettings,
-    CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehavior,
+    CreateCheckoutSession, CreateCheckoutSessionInvoiceCreation, CreateCheckoutSessionLineItems,
+    CreateCheckoutSessionPaymentMethodCollection, CreateCheckoutSessionSubscriptionData,
+    CreateCheckoutSessionSubscriptionDataTrialSettings, CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehavior,
     CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehaviorMissingPaymentMethod, ExpireCheckoutSession,
     RetrieveCheckoutSession,
 };
@@ -182,6 +182,39 @@ impl Gateway {
             .metadata(metadata)
             .success_url(format!("{public_url}/billing/success?session_id={{CHECKOUT_SESSION_ID}}"))
             .cancel_url(format!("{public_url}/billing/cancel?plan={}&period={}", terms.plan, terms.period.as_str()));
+        let session: StripeSession = self.create(request, key).await?;
+        let url = session.url.ok_or_else(|| Error::Unreadable(format!("session {} has no url", session.id)))?;
+        Ok(OpenedSession { id: session.id, url })
+    }
+
+    /// Opens a checkout session in which a pack is paid once, for an intent that is stored under `key`. Stripe makes
+    /// an invoice of it.
+    pub async fn open_purchase(
+        &self,
+        key: &str,
+        organization: &OrganizationId,
+        pack: &PackId,
+        customer: &str,
+        price: &str,
+        public_url: &str,
+    ) -> Result<OpenedSession, Error> {
+        let metadata = HashMap::from([
+            (metadata::ORGANIZATION.to_owned(), organization.0.clone()),
+            (metadata::PURCHASE.to_owned(), key.to_owned()),
+            (metadata::PACK.to_owned(), pack.to_string()),
+        ]);
+        let mut item = CreateCheckoutSessionLineItems::new();
+        item.price = Some(price.to_owned());
+        item.quantity = Some(1);
+        let request = CreateCheckoutSession::new()
+            .mode(CheckoutSessionMode::Payment)
+            .customer(customer)
+            .client_reference_id(&organization.0)
+            .line_items(vec![item])
+            .invoice_creation(CreateCheckoutSessionInvoiceCreation::new(true))
+            .metadata(metadata)
+            .success_url(format!("{public_url}/billing/packs/success?session_id={{CHECKOUT_SESSION_ID}}"))
+            .cancel_url(format!("{public_url}/settings/usage"));
         let session: StripeSession = self.create(request, key).await?;
         let url = session.url.ok_or_else(|| Error::Unreadable(format!("session {} has no url", session.id)))?;
         Ok(OpenedSession { id: session.id, url })

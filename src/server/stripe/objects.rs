@@ -3,6 +3,8 @@
 //! One tolerant reading: only the fields that decide something, unknown fields and unknown values kept out of the way,
 //! so that a new API version or an added field never stops an event. A missing field is an error with its path.
 
+use std::collections::HashMap;
+
 use domain::organization::OrganizationId;
 use domain::payment_method::PaymentMethod;
 use serde::Deserialize;
@@ -18,6 +20,10 @@ pub(super) mod metadata {
     pub const PLAN: &str = "plan";
     /// The intent that a checkout session was opened for.
     pub const CHECKOUT: &str = "checkout";
+    /// The pack, for people who read Stripe's dashboard.
+    pub const PACK: &str = "pack";
+    /// The intent that a pack was bought by.
+    pub const PURCHASE: &str = "purchase";
     /// `individual` or `department`.
     pub const SUBSCRIPTION_TYPE: &str = "subscriptionType";
 }
@@ -45,6 +51,9 @@ pub(super) struct StripeSession {
     status: Option<String>,
     client_reference_id: Option<String>,
     subscription: Option<Reference>,
+    payment_status: Option<String>,
+    #[serde(default)]
+    metadata: Option<HashMap<String, String>>,
 }
 
 /// A checkout session that we ask about after the customer comes back.
@@ -58,17 +67,28 @@ pub struct FinishedSession {
     pub organization: Option<OrganizationId>,
     /// The subscription that it made.
     pub subscription: Option<String>,
+    /// Whether nothing is left to be paid.
+    pub paid: bool,
+    /// The intent, where a pack was bought.
+    pub purchase: Option<String>,
 }
 
 impl From<StripeSession> for FinishedSession {
     fn from(session: StripeSession) -> Self {
         Self {
+            paid: is_paid(session.payment_status.as_deref()),
+            purchase: session.metadata.and_then(|mut metadata| metadata.remove(metadata::PURCHASE)),
             complete: session.status.as_deref() == Some("complete"),
             organization: session.client_reference_id.map(OrganizationId),
             subscription: session.subscription.map(Reference::into_id),
             id: session.id,
         }
     }
+}
+
+/// Whether a session's `payment_status` says that nothing is left to be paid.
+pub(super) fn is_paid(payment_status: Option<&str>) -> bool {
+    matches!(payment_status, Some("paid" | "no_payment_required"))
 }
 
 #[derive(Debug, Deserialize)]

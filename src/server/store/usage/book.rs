@@ -98,7 +98,7 @@ impl Book {
         match page.account.consume(amount) {
             Err(NotEnough { .. }) => page.refuse(request, amount),
             Ok(taken) => {
-                let entry = self.enter(request, key, signed(amount), &taken, None);
+                let entry = self.enter(request, key, signed(amount), signed(taken.from_credits()), None);
                 self.receipt(request, entry, amount)
             }
         }
@@ -107,8 +107,11 @@ impl Book {
     fn give_back(&mut self, request: &UsageRequest, meter: &MeterId, amount: u64) -> Outcome {
         let key = (request.organization.clone(), meter.clone());
         let Some(page) = self.pages.get_mut(&key) else { return Outcome::NoMeter };
+        let before = page.account.counter.from_credits;
         let back = page.account.give_back(amount);
-        let entry = self.enter(request, key, -signed(back), &Taken::default(), None);
+        // The ledger adds up to the counter, credits too.
+        let from_credits = signed(page.account.counter.from_credits) - signed(before);
+        let entry = self.enter(request, key, -signed(back), from_credits, None);
         self.receipt(request, entry, back)
     }
 
@@ -143,7 +146,8 @@ impl Book {
             Err(NotEnough { .. }) => page.refuse(request, amount),
             Ok(taken) => {
                 self.end(id, "confirmed");
-                let entry = self.enter(request, held.key, signed(amount), &taken, Some(id.to_owned()));
+                let entry =
+                    self.enter(request, held.key, signed(amount), signed(taken.from_credits()), Some(id.to_owned()));
                 self.receipt(request, entry, amount)
             }
         }
@@ -189,7 +193,7 @@ impl Book {
         request: &UsageRequest,
         key: Key,
         amount: i64,
-        taken: &Taken,
+        from_credits: i64,
         reservation: Option<String>,
     ) -> usize {
         self.note(request, &key);
@@ -198,7 +202,7 @@ impl Book {
             id: new_id("use"),
             key,
             amount,
-            from_credits: signed(taken.from_credits()),
+            from_credits,
             window_start,
             at: request.now.0,
             actor: request.actor.clone(),
