@@ -1,24 +1,11 @@
-//! The four catalogues: sound, and saying what their documents say, number by number.
+//! The four catalogues: sound, and sold, counted and gated as their documents say. What their plans include is in
+//! `documents`.
 
 use std::fs;
 
 use super::{CATALOGS, catalog, catalogs_folder, plan_id};
 use crate::catalog::{Catalog, Gate, Pack, Reset};
-use crate::plan::{Audience, FeatureId, Limit, MeterId, Period, Seats};
-
-const UNLIMITED: Limit = Limit::UNLIMITED;
-
-fn limit(catalog: &Catalog, plan: &str, meter: &str) -> Option<Limit> {
-    let meter = MeterId::parse(meter).unwrap();
-    assert!(catalog.meter(&meter).is_some(), "{meter}");
-    catalog.plan(&plan_id(plan)).unwrap().limits.get(&meter).copied()
-}
-
-fn has(catalog: &Catalog, plan: &str, feature: &str) -> bool {
-    let feature = FeatureId::parse(feature).unwrap();
-    assert!(catalog.feature(&feature).is_some(), "{feature}");
-    catalog.plan(&plan_id(plan)).unwrap().features.contains(&feature)
-}
+use crate::plan::{Audience, FeatureId, MeterId, Period, Seats};
 
 fn amounts(catalog: &Catalog, plan: &str) -> [Option<u32>; 2] {
     let plan = catalog.plan(&plan_id(plan)).unwrap();
@@ -58,65 +45,54 @@ fn a_catalogue_survives_being_written_and_read() {
 }
 
 #[test]
-fn builder_is_priced_and_limited_as_its_document_says() {
+fn builder_is_priced_as_its_document_says() {
     let builder = catalog("builder");
     assert_eq!(tiers(&builder), ["free", "starter", "pro", "scale"]);
     let rows = [
-        ("free", [None, None], [1, 5, 1]),
-        ("starter", [Some(3_000), Some(29_880)], [1, 40, 10]),
-        ("pro", [Some(6_000), Some(59_760)], [3, 150, 50]),
-        ("scale", [Some(12_000), Some(119_520)], [8, 500, 200]),
+        ("free", [None, None]),
+        ("starter", [Some(3_000), Some(29_880)]),
+        ("pro", [Some(6_000), Some(59_760)]),
+        ("scale", [Some(12_000), Some(119_520)]),
     ];
-    for (plan, prices, limits) in rows {
+    for (plan, prices) in rows {
         assert_eq!(amounts(&builder, plan), prices, "{plan}");
-        for (meter, most) in ["projects", "build-hours", "storage"].into_iter().zip(limits) {
-            assert_eq!(limit(&builder, plan, meter), Some(Limit::AtMost(most)), "{plan} {meter}");
-        }
-        assert!(limit(&builder, plan, "ai-embeddings").is_some(), "{plan}");
     }
-    assert_eq!(reset(&builder, "projects"), Reset::Never);
-    assert_eq!(reset(&builder, "build-hours"), Reset::Month, "a yearly plan has its hours each month, too");
 }
 
 #[test]
-fn builder_unlocks_features_tier_by_tier() {
-    let builder = catalog("builder");
-    let from = [
-        ("basic-features", 0),
-        ("core-agents", 1),
-        ("stripe-integration", 1),
-        ("advanced-agents", 2),
-        ("autoscale", 2),
-        ("growth-agents", 3),
-        ("isolated-db", 3),
+fn meters_start_again_when_the_documents_say() {
+    let rows = [
+        ("builder", "projects", Reset::Never),
+        // On a yearly plan, too.
+        ("builder", "build-hours", Reset::Month),
+        ("builder", "storage", Reset::Never),
+        ("builder", "ai-embeddings", Reset::Month),
+        ("chat", "ai-credits", Reset::BillingPeriod),
+        ("dcvaas", "domains", Reset::Never),
+        ("protocol-guide", "daily-queries", Reset::Day),
+        ("protocol-guide", "states", Reset::Never),
     ];
-    for (feature, first) in from {
-        for (rank, plan) in tiers(&builder).into_iter().enumerate() {
-            assert_eq!(has(&builder, plan, feature), rank >= first, "{plan} {feature}");
-        }
+    for (name, meter, expected) in rows {
+        assert_eq!(reset(&catalog(name), meter), expected, "{meter}");
     }
 }
 
 #[test]
-fn dcvaas_stops_free_at_three_domains_and_agency_never() {
+fn dcvaas_is_sold_as_its_buttons_say() {
     let dcvaas = catalog("dcvaas");
     let sold: Vec<_> = dcvaas.plans.iter().filter(|plan| plan.is_sold()).map(|plan| plan.id.as_str()).collect();
     assert_eq!(sold, ["pro", "agency"]);
     assert_eq!(dcvaas.free_plan, plan_id("free"));
-    assert_eq!(limit(&dcvaas, "free", "domains"), Some(Limit::AtMost(3)));
-    assert_eq!(limit(&dcvaas, "agency", "domains"), Some(UNLIMITED));
     assert!(dcvaas.trial.is_some(), "its button says Start Trial");
     assert!(dcvaas.plans.iter().any(|plan| plan.contact_sales), "its other button says Contact Sales");
 }
 
 #[test]
-fn chat_gives_free_ten_credits() {
+fn chat_is_sold_by_the_month() {
     let chat = catalog("chat");
     assert_eq!(tiers(&chat), ["free", "plus", "pro"]);
-    assert_eq!(limit(&chat, "free", "ai-credits"), Some(Limit::AtMost(10)));
     assert_eq!(chat.trial, None, "its button says Upgrade Now");
     assert!(chat.sells(Period::Monthly) && !chat.sells(Period::Yearly));
-    assert_eq!(reset(&chat, "ai-credits"), Reset::BillingPeriod);
 }
 
 #[test]
@@ -138,58 +114,6 @@ fn protocol_guide_is_priced_as_its_document_says() {
         assert_eq!(plan.seats, seats, "{name}");
         assert_eq!(plan.contact_sales, name.ends_with("enterprise"), "{name}");
         assert_eq!(plan.audience == Audience::Team, name.starts_with("department"), "{name}");
-    }
-}
-
-#[test]
-fn protocol_guide_limits_are_its_documents() {
-    let guide = catalog("protocol-guide");
-    let most = Limit::AtMost;
-    let people = ["free", "pro", "enterprise"];
-    let by_person = [
-        ("daily-queries", [most(5), UNLIMITED, UNLIMITED]),
-        ("counties", [most(1), UNLIMITED, UNLIMITED]),
-        ("bookmarks", [most(5), UNLIMITED, UNLIMITED]),
-        ("states", [most(0), most(1), UNLIMITED]),
-        ("agencies", [most(1), most(10), UNLIMITED]),
-    ];
-    let departments = ["department-starter", "department-professional", "department-enterprise"];
-    let by_department = [("protocols", [most(50), most(200), UNLIMITED]), ("storage", [most(1), most(10), most(100)])];
-    let rows = by_person.map(|row| (people, row)).into_iter().chain(by_department.map(|row| (departments, row)));
-    for (plans, (meter, limits)) in rows {
-        for (plan, expected) in plans.into_iter().zip(limits) {
-            assert_eq!(limit(&guide, plan, meter), Some(expected), "{plan} {meter}");
-        }
-    }
-    assert_eq!(reset(&guide, "daily-queries"), Reset::Day, "five queries come back tomorrow");
-}
-
-#[test]
-fn protocol_guide_features_are_its_documents() {
-    let guide = catalog("protocol-guide");
-    let rows = [
-        ("ai-haiku", [true, true, true]),
-        ("ai-sonnet", [false, true, true]),
-        ("ai-opus", [false, false, true]),
-        ("offline-access", [false, true, true]),
-        ("priority-support", [false, true, true]),
-        ("advanced-search", [false, true, true]),
-        ("sync-history", [false, true, true]),
-        ("upload-protocols", [false, false, true]),
-        ("manage-agency", [false, false, true]),
-    ];
-    for (feature, expected) in rows {
-        assert_eq!(["free", "pro", "enterprise"].map(|plan| has(&guide, plan, feature)), expected, "{feature}");
-    }
-    let departments = ["department-starter", "department-professional", "department-enterprise"];
-    let rows = [
-        ("custom-branding", [false, true, true]),
-        ("sso", [false, false, true]),
-        ("api-access", [false, false, true]),
-        ("priority-support", [false, true, true]),
-    ];
-    for (feature, expected) in rows {
-        assert_eq!(departments.map(|plan| has(&guide, plan, feature)), expected, "{feature}");
     }
 }
 

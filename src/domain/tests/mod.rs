@@ -14,6 +14,7 @@ mod access;
 mod catalogs;
 mod change;
 mod check;
+mod documents;
 mod entitlement;
 mod invoice;
 mod money;
