@@ -1,9 +1,11 @@
 //! A change of plan, period or seats: when it takes effect, and what stands against it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::Catalog;
-use crate::plan::{Period, Plan, PlanId, SeatsRefused};
+use crate::catalog::{Catalog, Reset};
+use crate::plan::{Limit, MeterId, Period, Plan, PlanId, SeatsRefused};
 
 /// What is had, or wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,14 +62,35 @@ pub enum Refused {
         /// How many there would be room for.
         seats: u32,
     },
+    /// More in use than the plan includes.
+    #[error("{plan} includes {included} and {used} are in use: remove {over} first.")]
+    Usage {
+        /// The plan's name.
+        plan: String,
+        /// What it includes, in words.
+        included: String,
+        /// How much is in use.
+        used: u64,
+        /// How much of it is too much.
+        over: u64,
+    },
+}
+
+/// What an organization has now that a smaller plan may have no room for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InUse {
+    /// How many people have a seat.
+    pub members: u32,
+    /// What was counted of each meter, without what credits cover.
+    pub meters: BTreeMap<MeterId, u64>,
 }
 
 fn people(number: u32) -> String {
     if number == 1 { "one person".to_owned() } else { format!("{number} people") }
 }
 
-/// Checks a change and says when it takes effect. `members` is how many people have a seat now.
-pub fn check(catalog: &Catalog, had: Option<&Terms>, wanted: &Terms, members: u32) -> Result<Timing, Refused> {
+/// Checks a change and says when it takes effect.
+pub fn check(catalog: &Catalog, had: Option<&Terms>, wanted: &Terms, in_use: &InUse) -> Result<Timing, Refused> {
     let plan = catalog.plan(&wanted.plan).filter(|plan| plan.is_sold()).ok_or(Refused::NotSold)?;
     if plan.price(wanted.period).is_none() {
         return Err(Refused::NotForPeriod { plan: plan.name.clone(), period: wanted.period });
@@ -75,7 +98,10 @@ pub fn check(catalog: &Catalog, had: Option<&Terms>, wanted: &Terms, members: u3
     if had == Some(wanted) {
         return Err(Refused::Nothing);
     }
-    check_seats(plan, wanted.quantity, members)?;
+    check_seats(plan, wanted.quantity, in_use.members)?;
+    if let Some(had) = had {
+        check_usage(catalog, &had.plan, plan, in_use)?;
+    }
     Ok(had.map_or(Timing::Now, |had| timing(catalog, had, wanted)))
 }
 
@@ -84,6 +110,22 @@ fn check_seats(plan: &Plan, quantity: u32, members: u32) -> Result<(), Refused> 
     range.check(quantity).map_err(|refused| Refused::Seats { plan: plan.name.clone(), refused })?;
     if members > quantity {
         return Err(Refused::Members { members, seats: quantity });
+    }
+    Ok(())
+}
+
+/// What exists does not go away with a smaller plan; what is reset has room again by itself.
+fn check_usage(catalog: &Catalog, had: &PlanId, wanted: &Plan, in_use: &InUse) -> Result<(), Refused> {
+    for meter in catalog.meters.iter().filter(|meter| meter.reset == Reset::Never) {
+        let limit = catalog.limit(&wanted.id, &meter.id);
+        let used = in_use.meters.get(&meter.id).copied().unwrap_or_default();
+        match limit {
+            Limit::AtMost(included) if used > included && !limit.covers(catalog.limit(had, &meter.id)) => {
+                let (plan, over) = (wanted.name.clone(), used - included);
+                return Err(Refused::Usage { plan, included: meter.allowance(limit), used, over });
+            }
+            Limit::AtMost(_) | Limit::Unlimited(_) => {}
+        }
     }
     Ok(())
 }

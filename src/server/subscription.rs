@@ -1,10 +1,11 @@
 //! What a customer does with a running subscription: cancel, reactivate, change, see what a change costs. Each asks
 //! Stripe to do it and ends in the one sync, so that it is seen at once.
 
-use domain::change::{self, Terms, Timing};
+use domain::change::{self, InUse, Terms, Timing};
 use domain::organization::OrganizationId;
 use domain::subscription::{Status, Subscription};
 use domain::time::Timestamp;
+use domain::usage::Counter;
 
 use super::App;
 use super::billing::require_billing;
@@ -145,9 +146,14 @@ impl App {
             let message = "This subscription is about to end. Reactivate it first, then change it.";
             return Err(Error::refused(Code::Conflict, message));
         }
-        let members = self.store.members(&account.organization).await?;
+        let (standing, _) = self.standing(&account.organization).await?;
+        let counted = |counter: &Counter| counter.used.saturating_sub(counter.from_credits) + counter.reserved;
+        let in_use = InUse {
+            members: self.store.members(&account.organization).await?,
+            meters: standing.counters.iter().map(|(meter, counter)| (meter.clone(), counted(counter))).collect(),
+        };
         let had = self.terms_of(subscription);
-        change::check(&self.catalog, had.as_ref(), wanted, members)
+        change::check(&self.catalog, had.as_ref(), wanted, &in_use)
             .map_err(|refused| Error::refused(Code::Invalid, refused.to_string()))
     }
 

@@ -16,6 +16,7 @@ mod guard;
 mod harness;
 mod life;
 mod operator;
+mod packs;
 mod pages;
 mod process;
 mod race;
