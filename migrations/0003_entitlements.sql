@@ -31,9 +31,10 @@ CREATE TABLE usage_counters (
     PRIMARY KEY (organization_id, meter)
 );
 
--- The ledger: every use, kept for good. Less than nothing is what was given back.
+-- The ledger: every use, kept for good. Less than nothing is what was given back. Ids are in the order of their time,
+-- so that one index serves pages of lines and spans of time.
 CREATE TABLE usage_entries (
-    id TEXT PRIMARY KEY,
+    id TEXT NOT NULL,
     organization_id TEXT NOT NULL REFERENCES organizations (id),
     meter TEXT NOT NULL,
     amount BIGINT NOT NULL,
@@ -42,10 +43,9 @@ CREATE TABLE usage_entries (
     at BIGINT NOT NULL,
     -- A person or an API key.
     actor TEXT NOT NULL,
-    reservation_id TEXT
+    reservation_id TEXT,
+    PRIMARY KEY (organization_id, id)
 );
-CREATE INDEX usage_entries_by_organization ON usage_entries (organization_id, id);
-CREATE INDEX usage_entries_by_meter ON usage_entries (organization_id, meter, at);
 
 CREATE TABLE reservations (
     id TEXT PRIMARY KEY,

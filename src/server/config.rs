@@ -9,10 +9,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::catalog::{Catalog, Trial};
-use domain::plan::{PackId, Period, PlanId};
 use secrecy::SecretString;
 
 use super::catalog_file::{self, Unreadable};
+use super::prices::PriceIds;
 
 /// A variable that Billhook reads.
 #[derive(Clone, Copy, Debug)]
@@ -206,30 +206,6 @@ pub struct OidcConfig {
     pub client_id: String,
     /// Our secret there.
     pub client_secret: SecretString,
-}
-
-/// Which Stripe price stands for which plan and period, and for which pack.
-#[derive(Clone, Debug, Default)]
-pub struct PriceIds {
-    plans: Vec<(PlanId, Period, String)>,
-    packs: Vec<(PackId, String)>,
-}
-
-impl PriceIds {
-    /// The Stripe price of a plan for a period.
-    pub fn price(&self, plan: &PlanId, period: Period) -> Option<&str> {
-        self.plans.iter().find(|(p, per, _)| p == plan && *per == period).map(|(_, _, id)| id.as_str())
-    }
-
-    /// The Stripe price of a pack.
-    pub fn pack(&self, pack: &PackId) -> Option<&str> {
-        self.packs.iter().find(|(id, _)| id == pack).map(|(_, price)| price.as_str())
-    }
-
-    /// The plan and period that a Stripe price stands for.
-    pub fn plan(&self, price: &str) -> Option<(&PlanId, Period)> {
-        self.plans.iter().find(|(_, _, id)| id == price).map(|(plan, period, _)| (plan, *period))
-    }
 }
 
 impl Config {

@@ -28,6 +28,7 @@ pub mod organizations;
 pub mod overview;
 pub mod packs;
 pub mod pages;
+pub mod prices;
 pub mod reconcile;
 pub mod router;
 pub mod routes;

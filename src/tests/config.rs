@@ -10,6 +10,7 @@ fn complete() -> Variables {
         ("OIDC_ISSUER", "https://tenant.auth0.com/"),
         ("OIDC_CLIENT_ID", "client"),
         ("OIDC_CLIENT_SECRET", "very_secret_too"),
+        ("STRIPE_CREDITS_PACK_PRICE_ID", "price_credits"),
         ("BILLHOOK_CATALOG", "chat"),
     ] {
         variables.set(name, value);

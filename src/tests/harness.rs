@@ -126,6 +126,11 @@ impl World {
         self.serve(listener);
     }
 
+    /// The variables that the application was started with.
+    pub fn variables(&self) -> Variables {
+        self.variables.clone()
+    }
+
     /// Runs the binary's command beside the application: what it printed, or what it said of its failure.
     pub fn command(&self, arguments: &[&str]) -> Result<String, String> {
         let command = Command::new(env!("CARGO_BIN_EXE_billhook"))

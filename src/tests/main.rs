@@ -20,6 +20,7 @@ mod packs;
 mod pages;
 mod process;
 mod race;
+mod readme;
 mod restart;
 mod tidy;
 mod webhook;

@@ -98,7 +98,7 @@ enum Answered {
     /// The answer.
     Answer(Box<CheckAnswer>),
     /// Why there is none.
-    Problem(Problem),
+    Problem(Box<Problem>),
 }
 
 /// Several questions at once.
@@ -115,7 +115,7 @@ pub async fn batch(
     for body in checks {
         answers.push(match answer(&app, &reader, body).await {
             Ok(answer) => Answered::Answer(Box::new(answer)),
-            Err(Failure::Error(error)) => Answered::Problem(Problem::of(&error.into_app())),
+            Err(Failure::Error(error)) => Answered::Problem(Box::new(Problem::of(&error.into_app()))),
             Err(limit @ Failure::Limit { .. }) => return Err(limit),
         });
     }

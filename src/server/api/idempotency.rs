@@ -4,7 +4,9 @@ use std::convert::Infallible;
 
 use aide::OperationInput;
 use aide::generate::GenContext;
-use aide::openapi::{Operation, Parameter, ParameterData, ParameterSchemaOrContent, ReferenceOr, SchemaObject};
+use aide::openapi::{
+    HeaderStyle, Operation, Parameter, ParameterData, ParameterSchemaOrContent, ReferenceOr, SchemaObject,
+};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::Serialize;
@@ -64,10 +66,12 @@ impl OperationInput for IdempotencyKey {
                 example: None,
             }),
             example: None,
-            examples: Default::default(),
+            examples: [].into_iter().collect(),
             explode: None,
-            extensions: Default::default(),
+            extensions: [].into_iter().collect(),
         };
-        operation.parameters.push(ReferenceOr::Item(Parameter::Header { parameter_data, style: Default::default() }));
+        operation
+            .parameters
+            .push(ReferenceOr::Item(Parameter::Header { parameter_data, style: HeaderStyle::default() }));
     }
 }

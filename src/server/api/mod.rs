@@ -78,7 +78,7 @@ fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
         scheme: "bearer".to_owned(),
         bearer_format: None,
         description: Some("A key of this API, `bhk_…`: `billhook keys create`.".to_owned()),
-        extensions: Default::default(),
+        extensions: [].into_iter().collect(),
     };
     api.security_scheme("key", scheme)
         .description("Times are UTC seconds. A write takes an `Idempotency-Key`; a failure is a problem document.")

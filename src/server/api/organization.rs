@@ -92,7 +92,8 @@ pub struct Plans {
     /// Days of trial that a first subscription starts with.
     trial_days: u32,
     /// The plans, each worth at least as much as the one before it for the same audience.
-    plans: Vec<Plan>,
+    #[serde(rename = "plans")]
+    sold: Vec<Plan>,
     /// What each feature is.
     features: Vec<Feature>,
     /// What is counted.
@@ -106,7 +107,7 @@ pub async fn plans(State(app): State<App>) -> Json<Plans> {
         currency: catalog.currency.code().to_owned(),
         free_plan: catalog.free_plan.clone(),
         trial_days: catalog.trial.map_or(0, |trial| trial.days),
-        plans: catalog.plans.clone(),
+        sold: catalog.plans.clone(),
         features: catalog.features.clone(),
         meters: catalog.meters.clone(),
     })

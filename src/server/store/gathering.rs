@@ -15,10 +15,12 @@ const GROUP: usize = 256;
 /// An item, and who waits for its outcome.
 type Waiting<T, R> = (T, oneshot::Sender<Result<R, Error>>);
 
+/// The way in; `None` once closed.
+type Queue<T, R> = Mutex<Option<mpsc::Sender<Waiting<T, R>>>>;
+
 /// Where items queue; cheap to clone.
 pub(super) struct Gathering<T, R> {
-    /// The queue; `None` once closed.
-    queue: Arc<Mutex<Option<mpsc::Sender<Waiting<T, R>>>>>,
+    queue: Arc<Queue<T, R>>,
     /// The task that writes, to be waited for when closing.
     task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }

@@ -4,12 +4,14 @@
 //! place in the next group commit. Every query about a customer's data takes the organization it is for. A transaction
 //! that writes an organization's rows locks the organization first: in one order nobody waits for each other in a ring.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use domain::time::Timestamp;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, Executor};
 use tokio::task::JoinHandle;
+use uuid::ContextV7;
 
 use self::api_keys::Keys;
 use self::arrivals::Entrance;
@@ -175,4 +177,20 @@ async fn prepare_sqlite(connection: &mut AnyConnection) -> Result<(), sqlx::Erro
 /// A new identifier that sorts by the time it was made: `org_0197…`.
 fn new_id(prefix: &str) -> String {
     format!("{prefix}_{}", uuid::Uuid::now_v7().simple())
+}
+
+/// An identifier in the order of the moment that it is about, which is not the machine's in the sandbox.
+fn id_at(prefix: &str, at: Timestamp) -> String {
+    let seconds = u64::try_from(at.0).unwrap_or_default();
+    let moment = uuid::Timestamp::from_unix(&*IN_ORDER, seconds, 0);
+    format!("{prefix}_{}", uuid::Uuid::new_v7(moment).simple())
+}
+
+/// Counts within a second, so that ids of the same second are in the order of their making.
+static IN_ORDER: LazyLock<Mutex<ContextV7>> = LazyLock::new(Mutex::default);
+
+/// No identifier of that moment, or of a later one, is less.
+fn first_id_at(prefix: &str, at: Timestamp) -> String {
+    let milliseconds = u64::try_from(at.0).unwrap_or_default() * 1000;
+    format!("{prefix}_{milliseconds:012x}")
 }

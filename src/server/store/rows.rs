@@ -2,8 +2,16 @@
 
 use std::fmt::Write as _;
 
+use sqlx::AnyConnection;
+
 /// How many rows one statement has at most.
 const ROWS: usize = 64;
+
+/// Holds the rows that a statement selects until the transaction ends, in the order in which it selects them. On
+/// SQLite nobody else writes meanwhile.
+pub(super) fn hold(connection: &AnyConnection) -> &'static str {
+    if connection.backend_name() == "PostgreSQL" { " FOR UPDATE" } else { "" }
+}
 
 /// Cuts rows into pieces of powers of two, so that a handful of prepared statements serves every number.
 pub(super) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {

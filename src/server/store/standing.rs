@@ -14,7 +14,7 @@ use domain::time::Timestamp;
 use domain::usage::{Counter, Credits};
 use domain::window::{PaidPeriod, Zone};
 use quick_cache::sync::Cache;
-use sqlx::{AnyConnection, FromRow};
+use sqlx::{AnyConnection, AssertSqlSafe, FromRow};
 
 use super::{Error, Store};
 
@@ -94,6 +94,11 @@ impl Standings {
         self.0.alone || (self.0.hears.load(Ordering::Acquire) && entry.made.elapsed() < AT_MOST)
     }
 }
+
+/// The columns of a [`StandingRow`].
+pub(super) const STANDING: &str =
+    "id, kind, subscription_tier, tier_reason, tier_review_at, subscribed_plan, paid_from,
+    paid_until, time_zone";
 
 #[derive(FromRow)]
 pub(super) struct StandingRow {
@@ -216,10 +221,11 @@ impl Store {
 }
 
 async fn load(connection: &mut AnyConnection, organization: &OrganizationId) -> Result<Option<Standing>, Error> {
-    let row: Option<StandingRow> = sqlx::query_as("SELECT * FROM organizations WHERE id = $1")
-        .bind(&organization.0)
-        .fetch_optional(&mut *connection)
-        .await?;
+    let row: Option<StandingRow> =
+        sqlx::query_as(AssertSqlSafe(format!("SELECT {STANDING} FROM organizations WHERE id = $1")))
+            .bind(&organization.0)
+            .fetch_optional(&mut *connection)
+            .await?;
     let Some(row) = row else { return Ok(None) };
     let mut standing = row.read()?;
     let counters: Vec<CounterRow> = sqlx::query_as("SELECT * FROM usage_counters WHERE organization_id = $1")

@@ -119,12 +119,12 @@ impl Writer {
 
 async fn in_transaction<T, W: Work<T>>(pool: AnyPool, changes: Changes, work: W) -> Result<T, Error> {
     let mut transaction = pool.begin().await?;
-    let (result, changed) = changes.watch(work(&mut transaction)).await;
+    let (result, noted) = changes.watch(work(&mut transaction)).await;
     let result = match result {
         Ok(value) => transaction.commit().await.map(|()| value).map_err(Error::from),
         Err(error) => Err(error),
     };
-    changes.tell(&changed);
+    changes.tell(&noted);
     result
 }
 
@@ -132,11 +132,11 @@ async fn in_transaction<T, W: Work<T>>(pool: AnyPool, changes: Changes, work: W)
 fn job<T: Send + 'static, W: Work<T>>(work: W, changes: Changes, answer: oneshot::Sender<Result<T, Error>>) -> Job {
     Box::new(move |connection| {
         Box::pin(async move {
-            let (result, changed) = changes.watch(work(connection)).await;
+            let (result, noted) = changes.watch(work(connection)).await;
             Done {
                 keep: result.is_ok(),
                 answer: Box::new(move |committed| {
-                    changes.tell(&changed);
+                    changes.tell(&noted);
                     let result = result.and_then(|value| committed.map(|()| value).map_err(Error::Commit));
                     // The caller may have gone away; the write stands all the same.
                     drop(answer.send(result));

@@ -12,7 +12,7 @@ use domain::window::Window;
 
 use super::statements::signed;
 use super::{Operation, Outcome, Receipt, UsageRequest};
-use crate::server::store::new_id;
+use crate::server::store::{id_at, new_id};
 
 /// Of one organization and one meter.
 pub(super) type Key = (OrganizationId, MeterId);
@@ -199,7 +199,7 @@ impl Book {
         self.note(request, &key);
         let window_start = self.pages.get(&key).map_or(0, |page| page.account.counter.window_start);
         self.entries.push(Entry {
-            id: new_id("use"),
+            id: id_at("use", request.now),
             key,
             amount,
             from_credits,

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::FromRow;
 
-use crate::server::store::{Error, Store};
+use crate::server::store::{Error, Store, first_id_at};
 
 /// A line of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, FromRow)]
@@ -51,7 +51,7 @@ impl Store {
         .await?)
     }
 
-    /// What was used of a meter since a moment: when, and how much.
+    /// What was used of a meter since a moment: by quarters of an hour, which every time zone's days are made of.
     pub async fn used_since(
         &self,
         organization: &OrganizationId,
@@ -59,14 +59,14 @@ impl Store {
         since: Timestamp,
     ) -> Result<Vec<(i64, i64)>, Error> {
         Ok(sqlx::query_as(
-            "SELECT hour, CAST(SUM(amount) AS BIGINT) FROM (
-                 SELECT at - at % 900 AS hour, amount FROM usage_entries
-                 WHERE organization_id = $1 AND meter = $2 AND at >= $3) quarters
-             GROUP BY hour ORDER BY hour",
+            "SELECT quarter, CAST(SUM(amount) AS BIGINT) FROM (
+                 SELECT at - at % 900 AS quarter, amount FROM usage_entries
+                 WHERE organization_id = $1 AND id >= $2 AND meter = $3) quarters
+             GROUP BY quarter ORDER BY quarter",
         )
         .bind(&organization.0)
+        .bind(first_id_at("use", since))
         .bind(meter.as_str())
-        .bind(since.0)
         .fetch_all(&self.pool)
         .await?)
     }

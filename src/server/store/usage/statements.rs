@@ -11,8 +11,8 @@ use sqlx::{AnyConnection, AssertSqlSafe, FromRow};
 use super::book::{Book, Key, Reservation};
 use super::{Idempotency, Receipt};
 use crate::server::store::Error;
-use crate::server::store::rows::{list, pieces, places};
-use crate::server::store::standing::{CounterRow, GrantRow, StandingRow, meter_id, number};
+use crate::server::store::rows::{hold, list, pieces, places};
+use crate::server::store::standing::{CounterRow, GrantRow, STANDING, StandingRow, meter_id, number};
 
 /// What the keys were answered before.
 pub(super) async fn answers(
@@ -49,7 +49,7 @@ pub(super) async fn standings(
     let organizations: Vec<_> = organizations.iter().collect();
     let mut standings = BTreeMap::new();
     for piece in pieces(&organizations) {
-        let sql = format!("SELECT * FROM organizations WHERE id IN ({})", list(piece.len()));
+        let sql = format!("SELECT {STANDING} FROM organizations WHERE id IN ({})", list(piece.len()));
         let mut query = sqlx::query_as(AssertSqlSafe(sql));
         for organization in piece {
             query = query.bind(organization.0.clone());
@@ -67,30 +67,55 @@ pub(super) async fn hold_counters(
     connection: &mut AnyConnection,
     keys: &BTreeSet<Key>,
 ) -> Result<BTreeMap<Key, Option<Counter>>, Error> {
+    let mut counters = select_counters(connection, keys).await?;
+    let missing: BTreeSet<Key> = keys.iter().filter(|key| !counters.contains_key(*key)).cloned().collect();
+    if !missing.is_empty() {
+        let none: Vec<_> = missing.iter().map(|key| (key, Counter::default(), NONE)).collect();
+        for piece in pieces(&none) {
+            upsert(connection, piece, "NOTHING").await?;
+        }
+        // Another node may have made it meanwhile.
+        counters.append(&mut select_counters(connection, &missing).await?);
+    }
+    Ok(counters)
+}
+
+async fn select_counters(
+    connection: &mut AnyConnection,
+    keys: &BTreeSet<Key>,
+) -> Result<BTreeMap<Key, Option<Counter>>, Error> {
     let keys: Vec<_> = keys.iter().collect();
     let mut counters = BTreeMap::new();
     for piece in pieces(&keys) {
-        let rows: Vec<(&Key, Counter, i64)> = piece.iter().map(|key| (*key, Counter::default(), -1)).collect();
-        for row in upsert(connection, &rows, "meter = excluded.meter").await? {
-            let key = (OrganizationId(row.organization_id.clone()), meter_id(&row.meter)?);
-            counters.insert(key, row.read()?);
+        let sql = format!(
+            "SELECT * FROM usage_counters WHERE (organization_id, meter) IN (VALUES {})
+             ORDER BY organization_id, meter{}",
+            places(piece.len(), 2),
+            hold(connection)
+        );
+        let mut query = sqlx::query_as(AssertSqlSafe(sql));
+        for (organization, meter) in piece {
+            query = query.bind(organization.0.clone()).bind(meter.to_string());
+        }
+        let rows: Vec<CounterRow> = query.fetch_all(&mut *connection).await?;
+        for row in rows {
+            counters.insert((OrganizationId(row.organization_id.clone()), meter_id(&row.meter)?), row.read()?);
         }
     }
     Ok(counters)
 }
 
-async fn upsert(
-    connection: &mut AnyConnection,
-    rows: &[(&Key, Counter, i64)],
-    set: &str,
-) -> Result<Vec<CounterRow>, Error> {
+/// A window that no counter is in: of a row that was only made to be held.
+const NONE: i64 = -1;
+
+async fn upsert(connection: &mut AnyConnection, rows: &[(&Key, Counter, i64)], on_conflict: &str) -> Result<(), Error> {
     let sql = format!(
         "INSERT INTO usage_counters (organization_id, meter, window_start, included, used, from_credits, reserved,
              carried, warned)
-         VALUES {} ON CONFLICT (organization_id, meter) DO UPDATE SET {set} RETURNING *",
+         VALUES {} ON CONFLICT (organization_id, meter) DO {on_conflict}",
         places(rows.len(), 9)
     );
-    let mut query = sqlx::query_as(AssertSqlSafe(sql));
+    let mut query = sqlx::query(AssertSqlSafe(sql));
     for ((organization, meter), counter, window_start) in rows {
         query = query
             .bind(organization.0.clone())
@@ -103,7 +128,8 @@ async fn upsert(
             .bind(signed(counter.carried))
             .bind(i64::from(counter.warned));
     }
-    Ok(query.fetch_all(connection).await?)
+    query.execute(connection).await?;
+    Ok(())
 }
 
 /// Credits of these accounts: those that are not used up, and those that reservations hold a part of.
@@ -197,9 +223,9 @@ pub(super) async fn write(connection: &mut AnyConnection, book: &Book) -> Result
         .map(|(key, page)| (key, page.account.counter, page.account.counter.window_start))
         .collect();
     for piece in pieces(&changed) {
-        let set = "window_start = excluded.window_start, included = excluded.included, used = excluded.used, from_credits = excluded.from_credits,
+        let update = "UPDATE SET window_start = excluded.window_start, included = excluded.included, used = excluded.used, from_credits = excluded.from_credits,
              reserved = excluded.reserved, carried = excluded.carried, warned = excluded.warned";
-        upsert(connection, piece, set).await?;
+        upsert(connection, piece, update).await?;
     }
     write_credits(connection, book).await?;
     write_reservations(connection, book).await?;
