@@ -119,9 +119,28 @@ CREATE TABLE usage_warnings (
     window_start BIGINT NOT NULL,
     percent BIGINT NOT NULL,
     at BIGINT NOT NULL,
-    mailed_at BIGINT,
+    -- 1 once mails about it are in the outbox.
+    told BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (organization_id, meter, window_start, percent)
 );
+CREATE INDEX usage_warnings_new ON usage_warnings (told, at);
+
+-- The outbox: mails are written with what they tell about, and sent afterwards, again where that failed.
+CREATE TABLE mails (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id),
+    recipient TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    body TEXT NOT NULL,
+    -- waiting, sent, dead
+    status TEXT NOT NULL,
+    attempts BIGINT NOT NULL,
+    last_error TEXT,
+    next_attempt_at BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX mails_work ON mails (status, next_attempt_at, id);
+
 
 -- A pack of credits that is being bought: what it holds is kept as it was sold. The id is the idempotency key at
 -- Stripe and the reference of the grant, so that a pack is opened once and credited once.

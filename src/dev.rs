@@ -43,6 +43,7 @@ pub async fn start(places: Places, catalog: &Catalog, variables: &mut Variables)
     })
     .await?;
     point_at(sandbox.stripe_url(), sandbox.issuer(), &places.public_url, catalog, variables);
+    variables.set("SMTP_URL", sandbox.smtp_url());
     Ok(sandbox)
 }
 

@@ -12,6 +12,7 @@ use domain::catalog::{Catalog, Trial};
 use secrecy::SecretString;
 
 use super::catalog_file::{self, Unreadable};
+use super::mail::Mailer;
 use super::prices::PriceIds;
 
 /// A variable that Billhook reads.
@@ -90,6 +91,8 @@ pub const VARIABLES: &[Variable] = &[
         ReadBy::Both,
         "How many calls of the API each key has; 0 for no limit",
     ),
+    variable("SMTP_URL", None, ReadBy::Both, "The mail server, smtps://user:password@host; without it no mail is sent"),
+    variable("MAIL_FROM", Some("billing@localhost"), ReadBy::Both, "The sender of mails"),
     variable("STRIPE_…_PRICE_ID", None, ReadBy::Serve, "One for each price, as named in the catalogue: price_…"),
     variable("STRIPE_API_BASE", Some("https://api.stripe.com"), ReadBy::Serve, "Where Stripe is"),
     variable(
@@ -176,6 +179,8 @@ pub struct Config {
     pub stripe: StripeConfig,
     /// The OpenID provider.
     pub oidc: OidcConfig,
+    /// The mail server; `None` where no mail is sent.
+    pub mailer: Option<Mailer>,
     /// How many calls of the API a key has each second; `None` for no limit.
     pub api_calls_per_second: Option<NonZeroU32>,
     /// How often everything is compared with Stripe; `None` for never.
@@ -220,6 +225,7 @@ impl Config {
             database_url: database_url(variables),
             prices: catalog.as_ref().map(|catalog| reader.prices(catalog)).unwrap_or_default(),
             stripe: reader.stripe(),
+            mailer: reader.mailer(),
             api_calls_per_second: NonZeroU32::new(reader.number("API_CALLS_PER_SECOND")),
             reconcile_every: reader.minutes("RECONCILE_MINUTES"),
             oidc: OidcConfig {
@@ -331,6 +337,12 @@ impl<'a> Reader<'a> {
     fn minutes(&mut self, name: &'static str) -> Option<Duration> {
         let minutes = self.number(name);
         (minutes > 0).then(|| Duration::from_mins(minutes.into()))
+    }
+
+    fn mailer(&mut self) -> Option<Mailer> {
+        let url = self.variables.get("SMTP_URL")?;
+        let mailer = Mailer::new(url, self.variables.or_default("MAIL_FROM"));
+        mailer.map_err(|mistake| self.mistakes.push(mistake)).ok()
     }
 
     /// A number where 0 stands for never or for no limit.

@@ -24,6 +24,7 @@ pub mod inbox;
 pub mod keys;
 pub mod listen;
 pub mod live;
+pub mod mail;
 pub mod organizations;
 pub mod overview;
 pub mod packs;
@@ -139,6 +140,7 @@ pub async fn run(app: App, listener: tokio::net::TcpListener, stop: impl Future<
     let worker = tokio::spawn(inbox::work(app.clone(), app.stopping.subscribe()));
     let every = app.config.reconcile_every;
     let comparing = every.map(|every| tokio::spawn(reconcile::on_schedule(app.clone(), every)));
+    let mails = tokio::spawn(mail::work(app.clone(), app.stopping.subscribe()));
     let cleaner = tokio::spawn(forget_what_is_over(app.clone()));
     let told = async {
         stop.await;
@@ -151,6 +153,9 @@ pub async fn run(app: App, listener: tokio::net::TcpListener, stop: impl Future<
     }
     if let Err(error) = worker.await {
         tracing::error!(%error, "the inbox's worker ended badly");
+    }
+    if let Err(error) = mails.await {
+        tracing::error!(%error, "the outbox's worker ended badly");
     }
     app.store.close().await;
 }

@@ -15,6 +15,7 @@ mod faults;
 mod guard;
 mod harness;
 mod life;
+mod mail;
 mod operator;
 mod packs;
 mod pages;

@@ -62,7 +62,7 @@ pub fn tier_name(catalog: &Catalog, tier: &PlanId) -> String {
 }
 
 /// `21 December 2026`, in UTC.
-fn day(at: Timestamp) -> String {
+pub(super) fn day(at: Timestamp) -> String {
     format("%-d %B %Y", at)
 }
 

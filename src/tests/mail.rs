@@ -1,0 +1,71 @@
+//! Warnings by mail: once each, to those who pay, and not lost while the mail server is away.
+
+use reqwest::Client;
+use serde_json::{Value, json};
+
+use crate::api::{Service, id_of};
+use crate::harness::World;
+
+/// What the sandbox's mailbox holds, newest first, once there are so many.
+async fn mailbox(world: &World, count: usize) -> Vec<Value> {
+    let url = format!("{}/sandbox/mail", world.sandbox.stripe_url());
+    loop {
+        let mails: Vec<Value> = Client::new().get(&url).send().await.unwrap().json().await.unwrap();
+        if mails.len() >= count {
+            assert_eq!(mails.len(), count, "{mails:#?}");
+            return mails;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until nobody has to be told of anything.
+async fn all_told(world: &World) {
+    let database = world.database().await;
+    let left = "SELECT (SELECT COUNT(*) FROM usage_warnings WHERE told = 0) + (SELECT COUNT(*) FROM mails WHERE status = 'waiting')";
+    while sqlx::query_scalar::<_, i64>(left).fetch_one(&database).await.unwrap() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn who_manages_the_billing_is_warned_once_at_each_step() {
+    let world = World::start().await;
+    let service = Service::new(&world).await;
+    let organization = id_of(&world.signed_in("ada").await).await;
+    let one = json!({"organization": organization, "meter": "build-hours"});
+    for _ in 0..4 {
+        service.done("/api/v1/usage", one.clone()).await;
+    }
+    let mails = mailbox(&world, 1).await;
+    assert_eq!(mails[0]["to"], json!(["ada@example.com"]));
+    assert!(mails[0]["subject"].as_str().unwrap().contains("80 % of build hours"), "{mails:#?}");
+    let text = mails[0]["text"].as_str().unwrap();
+    for part in ["4 build hours", "Free", "/settings/usage", "starts again on"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    service.done("/api/v1/usage", one.clone()).await;
+    assert!(mailbox(&world, 2).await[0]["subject"].as_str().unwrap().contains("95 %"));
+    service.post("/api/v1/usage", one.clone()).await;
+    all_told(&world).await;
+    assert_eq!(mailbox(&world, 2).await.len(), 2, "refused again is no news");
+    world.pass(json!({"months": 1})).await;
+    for _ in 0..4 {
+        service.done("/api/v1/usage", one.clone()).await;
+    }
+    mailbox(&world, 3).await;
+}
+
+#[tokio::test]
+async fn a_mail_server_that_is_away_is_tried_again() {
+    let world = World::with("builder", &[("SMTP_URL", "smtp://127.0.0.1:9")]).await;
+    let service = Service::new(&world).await;
+    let organization = id_of(&world.signed_in("ada").await).await;
+    service.done("/api/v1/usage", json!({"organization": organization, "meter": "build-hours", "amount": 4})).await;
+    let database = world.database().await;
+    let tried = "SELECT COUNT(*) FROM mails WHERE status = 'waiting' AND attempts = 1 AND last_error IS NOT NULL
+                 AND next_attempt_at > created_at";
+    while sqlx::query_scalar::<_, i64>(tried).fetch_one(&database).await.unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+}
