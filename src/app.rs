@@ -11,6 +11,7 @@ use leptos_router::path;
 
 use crate::components::layout::Layout;
 use crate::error::{AppError, Code};
+use crate::pages::api_docs::ApiDocsPage;
 use crate::pages::billing::BillingPage;
 use crate::pages::cancel::CancelPage;
 use crate::pages::change::ChangePage;
@@ -97,6 +98,7 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/billing/success") view=CheckoutSuccessPage />
                 <Route path=path!("/billing/cancel") view=CheckoutCanceledPage />
                 <Route path=path!("/contact-sales") view=ContactSalesPage />
+                <Route path=path!("/docs/api") view=ApiDocsPage />
                 <Route path=path!("/dashboard") view=DashboardPage />
                 <Route path=path!("/settings/billing") view=BillingPage />
                 <Route path=path!("/settings/billing/cancel") view=CancelPage />

@@ -43,6 +43,7 @@ use self::config::Config;
 use self::error::Error;
 use self::store::Store;
 use self::stripe::Gateway;
+use crate::pages::api_docs::ApiDescription;
 
 /// What every request shares; cheap to clone.
 #[derive(Clone, Debug)]
@@ -67,6 +68,8 @@ pub struct Parts {
     pub inbox: inbox::Bell,
     /// One sync at a time for each subscription.
     pub syncs: billing::Turns,
+    /// The API, as the page about it shows it.
+    pub api: Arc<ApiDescription>,
     /// How often a key may call.
     pub rates: api::Rates,
     /// Pages that are open.
@@ -101,6 +104,7 @@ impl App {
             clock,
             inbox: inbox::Bell::default(),
             syncs: billing::Turns::default(),
+            api: Arc::new(api::description(&config)),
             rates: api::Rates::new(config.api_calls_per_second),
             live,
             stopping: tokio::sync::watch::Sender::new(false),

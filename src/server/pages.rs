@@ -125,6 +125,7 @@ pub async fn render_with(app: App, request: Request, findings: Findings) -> Resp
         set_policy(&app);
         provide_context(app.clone());
         provide_context(app.catalog.clone());
+        provide_context(app.api.clone());
         provide_context(visitor.clone());
         provide_context(findings.clone());
         provide_context(answer());

@@ -156,7 +156,11 @@ fn pool_options(sqlite: bool) -> AnyPoolOptions {
                 return prepare_sqlite(connection).await;
             }
             // As long as SQLite waits: whoever waits for a lock is answered while there is somebody to answer.
-            connection.execute("SET lock_timeout = '10s'").await.map(drop)
+            connection.execute("SET lock_timeout = '10s'").await?;
+            // Events are large, and storing them waits for their compression: the fast one, where the server has it.
+            let compress = "SELECT set_config('default_toast_compression', 'lz4', false) FROM pg_settings
+                            WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)";
+            connection.execute(compress).await.map(drop)
         })
     })
 }
