@@ -20,6 +20,7 @@ use crate::pages::checkout_success::{Activation, CheckoutSuccessPage};
 use crate::pages::contact_sales::ContactSalesPage;
 use crate::pages::dashboard::DashboardPage;
 use crate::pages::failure::{FailurePage, NotFoundPage};
+use crate::pages::feature::FeaturePage;
 use crate::pages::home::HomePage;
 use crate::pages::pricing::PricingPage;
 use crate::visitor::Visitor;
@@ -98,6 +99,7 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/billing/cancel") view=CheckoutCanceledPage />
                 <Route path=path!("/contact-sales") view=ContactSalesPage />
                 <Route path=path!("/dashboard") view=DashboardPage />
+                <Route path=path!("/features/:feature") view=FeaturePage />
                 <Route path=path!("/settings/billing") view=BillingPage />
                 <Route path=path!("/settings/billing/cancel") view=CancelPage />
                 <Route path=path!("/settings/billing/change/:plan") view=ChangePage />

@@ -10,6 +10,7 @@ pub mod checkout_success;
 pub mod contact_sales;
 pub mod dashboard;
 pub mod failure;
+pub mod feature;
 pub mod home;
 pub mod pricing;
 

@@ -11,8 +11,11 @@ use domain::window::Zone;
 use super::{day_in, tier_name};
 use crate::components::meter_bar::{MeterState, Warning};
 use crate::components::unlock::{Locked, Offer};
+use crate::error::AppError;
 use crate::pages::dashboard::{DashboardView, FeatureLine, NextPlan};
+use crate::pages::feature::FeatureView;
 use crate::server::App;
+use crate::server::entitlements::feature_of;
 use crate::server::error::Error;
 use crate::visitor::Account;
 
@@ -33,6 +36,24 @@ impl App {
             meters: self.meter_states(&standing, now),
             features,
             next: self.next_plan(account, &standing).await?,
+        })
+    }
+
+    /// How a feature stands for the organization.
+    pub async fn feature_view(&self, account: &Account, name: &str) -> Result<FeatureView, Error> {
+        // There is no page for it; the names of the others help programs only.
+        let feature = feature_of(&self.catalog, name).map_err(|_| AppError::not_found())?;
+        let (standing, now) = self.standing(&account.organization).await?;
+        let answer = standing.feature(&self.catalog, feature, now);
+        let until = answer.until.map(|until| format!(" Until {}.", day_in(&standing.zone, Timestamp(until))));
+        Ok(FeatureView {
+            name: feature.name.clone(),
+            description: feature.description.clone(),
+            standing: if answer.allowed {
+                Ok(format!("{}{}", answer.message, until.unwrap_or_default()))
+            } else {
+                Err(self.locked(account, &answer).await?)
+            },
         })
     }
 
