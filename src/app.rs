@@ -23,6 +23,7 @@ use crate::pages::failure::{FailurePage, NotFoundPage};
 use crate::pages::feature::FeaturePage;
 use crate::pages::home::HomePage;
 use crate::pages::pricing::PricingPage;
+use crate::pages::usage::UsagePage;
 use crate::visitor::Visitor;
 
 /// The answer that a page is rendered into. The server provides it.
@@ -103,6 +104,7 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/settings/billing") view=BillingPage />
                 <Route path=path!("/settings/billing/cancel") view=CancelPage />
                 <Route path=path!("/settings/billing/change/:plan") view=ChangePage />
+                <Route path=path!("/settings/usage") view=UsagePage />
             </Routes>
         </Router>
     }

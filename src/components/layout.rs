@@ -31,6 +31,7 @@ pub fn Layout(
                     <a href="/pricing">"Pricing"</a>
                     {visitor.account.is_some().then(|| view! {
                         <a href="/dashboard">"Dashboard"</a>
+                        <a href="/settings/usage">"Usage"</a>
                         <a href="/settings/billing">"Billing"</a>
                     })}
                 </nav>

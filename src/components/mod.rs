@@ -11,5 +11,7 @@ pub mod order_summary;
 pub mod period;
 pub mod plan_card;
 pub mod plan_table;
+pub mod settings_nav;
 pub mod unlock;
+pub mod usage_chart;
 pub mod user_menu;

@@ -13,6 +13,7 @@ pub mod failure;
 pub mod feature;
 pub mod home;
 pub mod pricing;
+pub mod usage;
 
 use std::sync::Arc;
 

@@ -4,8 +4,10 @@ mod billing;
 mod change;
 mod entitlements;
 mod status;
+mod usage;
 
 pub use status::SubscriptionView;
+pub(super) use usage::{moment, who};
 
 use domain::catalog::Catalog;
 use domain::plan::{Plan, PlanId};

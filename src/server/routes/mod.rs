@@ -7,6 +7,7 @@ pub mod organizations;
 pub mod subscription;
 pub mod theme;
 pub mod updates;
+pub mod usage;
 pub mod webhook;
 
 mod body;

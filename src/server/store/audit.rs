@@ -108,6 +108,13 @@ pub enum Action {
         /// Which.
         customer: String,
     },
+    /// Days and months begin elsewhere.
+    TimeZone {
+        /// The zone before.
+        before: String,
+        /// The zone now.
+        after: String,
+    },
 }
 
 /// What of a subscription is worth a line when it changes.
@@ -170,6 +177,7 @@ impl Action {
             Self::Tier { .. } => "tier",
             Self::CheckoutStarted { .. } => "checkout_started",
             Self::PortalOpened => "portal_opened",
+            Self::TimeZone { .. } => "time_zone",
         }
     }
 }
