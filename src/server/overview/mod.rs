@@ -3,6 +3,7 @@
 mod billing;
 mod change;
 mod entitlements;
+mod keys;
 mod status;
 mod usage;
 

@@ -3,6 +3,7 @@
 
 pub mod billing;
 pub mod health;
+pub mod keys;
 pub mod organizations;
 pub mod subscription;
 pub mod theme;

@@ -108,6 +108,20 @@ pub enum Action {
         /// Which.
         customer: String,
     },
+    /// Somebody made a key for a service.
+    KeyMade {
+        /// Which.
+        key: String,
+        /// What it is called.
+        name: String,
+        /// `read` or `write`.
+        access: &'static str,
+    },
+    /// Somebody revoked a key.
+    KeyRevoked {
+        /// Which.
+        key: String,
+    },
     /// Days and months begin elsewhere.
     TimeZone {
         /// The zone before.
@@ -177,6 +191,8 @@ impl Action {
             Self::Tier { .. } => "tier",
             Self::CheckoutStarted { .. } => "checkout_started",
             Self::PortalOpened => "portal_opened",
+            Self::KeyMade { .. } => "key_made",
+            Self::KeyRevoked { .. } => "key_revoked",
             Self::TimeZone { .. } => "time_zone",
         }
     }
