@@ -23,6 +23,7 @@ use crate::pages::dashboard::DashboardPage;
 use crate::pages::failure::{FailurePage, NotFoundPage};
 use crate::pages::feature::FeaturePage;
 use crate::pages::home::HomePage;
+use crate::pages::playground::{PlaygroundPage, Tried};
 use crate::pages::pricing::PricingPage;
 use crate::pages::usage::UsagePage;
 use crate::visitor::Visitor;
@@ -47,12 +48,14 @@ pub struct Findings {
     pub activation: Option<Activation>,
     /// The key that was made by the post which this page answers.
     pub made_key: Option<MadeKey>,
+    /// What was tried by the post which this page answers.
+    pub tried: Option<Tried>,
 }
 
 impl Findings {
     /// Whether this page answers a post: to load it again would be to do it again.
     fn answers_a_post(&self) -> bool {
-        self.made_key.is_some()
+        self.made_key.is_some() || self.tried.is_some()
     }
 }
 
@@ -112,6 +115,7 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/contact-sales") view=ContactSalesPage />
                 <Route path=path!("/dashboard") view=DashboardPage />
                 <Route path=path!("/features/:feature") view=FeaturePage />
+                <Route path=path!("/playground") view=PlaygroundPage />
                 <Route path=path!("/settings/billing") view=BillingPage />
                 <Route path=path!("/settings/billing/cancel") view=CancelPage />
                 <Route path=path!("/settings/billing/change/:plan") view=ChangePage />

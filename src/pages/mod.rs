@@ -13,6 +13,7 @@ pub mod dashboard;
 pub mod failure;
 pub mod feature;
 pub mod home;
+pub mod playground;
 pub mod pricing;
 pub mod usage;
 

@@ -27,6 +27,7 @@ pub mod live;
 pub mod organizations;
 pub mod overview;
 pub mod pages;
+pub mod playground;
 pub mod reconcile;
 pub mod router;
 pub mod routes;

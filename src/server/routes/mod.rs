@@ -5,6 +5,7 @@ pub mod billing;
 pub mod health;
 pub mod keys;
 pub mod organizations;
+pub mod playground;
 pub mod subscription;
 pub mod theme;
 pub mod updates;
