@@ -18,4 +18,5 @@ mod operator;
 mod pages;
 mod restart;
 mod tidy;
+mod usage_pages;
 mod webhook;
