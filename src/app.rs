@@ -12,6 +12,7 @@ use leptos_router::path;
 use crate::components::layout::Layout;
 use crate::error::{AppError, Code};
 use crate::pages::api_docs::ApiDocsPage;
+use crate::pages::api_keys::{ApiKeysPage, MadeKey, RevokeKeyPage};
 use crate::pages::billing::BillingPage;
 use crate::pages::cancel::CancelPage;
 use crate::pages::change::ChangePage;
@@ -21,8 +22,11 @@ use crate::pages::checkout_success::{Activation, CheckoutSuccessPage};
 use crate::pages::contact_sales::ContactSalesPage;
 use crate::pages::dashboard::DashboardPage;
 use crate::pages::failure::{FailurePage, NotFoundPage};
+use crate::pages::feature::FeaturePage;
 use crate::pages::home::HomePage;
+use crate::pages::playground::{PlaygroundPage, Tried};
 use crate::pages::pricing::PricingPage;
+use crate::pages::usage::UsagePage;
 use crate::visitor::Visitor;
 
 /// The answer that a page is rendered into. The server provides it.
@@ -43,6 +47,17 @@ pub struct Findings {
     pub failure: Option<AppError>,
     /// How the activation went, after a checkout.
     pub activation: Option<Activation>,
+    /// The key that was made by the post which this page answers.
+    pub made_key: Option<MadeKey>,
+    /// What was tried by the post which this page answers.
+    pub tried: Option<Tried>,
+}
+
+impl Findings {
+    /// Whether this page answers a post: to load it again would be to do it again.
+    fn answers_a_post(&self) -> bool {
+        self.made_key.is_some() || self.tried.is_some()
+    }
 }
 
 /// The document: head, theme and body.
@@ -73,13 +88,14 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 pub fn App() -> impl IntoView {
     provide_meta_context();
     let product = expect_context::<Arc<Catalog>>().name.clone();
-    let failure = use_context::<Findings>().and_then(|findings| findings.failure);
+    let findings = use_context::<Findings>().unwrap_or_default();
+    let follows_news = !findings.answers_a_post();
     view! {
         <Title formatter=move |title: String| {
             if title.is_empty() { product.clone() } else { format!("{title} · {product}") }
         } />
-        <Layout>
-            {match failure {
+        <Layout follows_news>
+            {match findings.failure {
                 Some(error) => view! { <FailurePage error /> }.into_any(),
                 None => view! { <Pages /> }.into_any(),
             }}
@@ -100,9 +116,14 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/contact-sales") view=ContactSalesPage />
                 <Route path=path!("/docs/api") view=ApiDocsPage />
                 <Route path=path!("/dashboard") view=DashboardPage />
+                <Route path=path!("/features/:feature") view=FeaturePage />
+                <Route path=path!("/playground") view=PlaygroundPage />
                 <Route path=path!("/settings/billing") view=BillingPage />
                 <Route path=path!("/settings/billing/cancel") view=CancelPage />
                 <Route path=path!("/settings/billing/change/:plan") view=ChangePage />
+                <Route path=path!("/settings/usage") view=UsagePage />
+                <Route path=path!("/settings/api-keys") view=ApiKeysPage />
+                <Route path=path!("/settings/api-keys/:key/revoke") view=RevokeKeyPage />
             </Routes>
         </Router>
     }

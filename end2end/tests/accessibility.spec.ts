@@ -2,7 +2,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { expect, test } from '../fixtures/app.ts';
-import { asBuyer, asCustomer, asStranger, type Look } from '../fixtures/pages.ts';
+import { asBuyer, asCustomer, asStranger, asUser, type Look } from '../fixtures/pages.ts';
 import { signIn } from '../fixtures/person.ts';
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
@@ -59,6 +59,16 @@ test('every page of somebody who pays', async ({ page, app }) => {
   const { look, findings } = examination(page);
   await asCustomer(page, app, look);
   expect(findings).toEqual([]);
+});
+
+test.describe('with a catalogue that locks nothing', () => {
+  test.use({ catalog: 'builder' });
+
+  test('every page of somebody who uses the product', async ({ page }) => {
+    const { look, findings } = examination(page);
+    await asUser(page, look);
+    expect(findings).toEqual([]);
+  });
 });
 
 test('the colours that somebody chose win over the device’s, from the first byte', async ({ page }) => {

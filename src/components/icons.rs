@@ -17,6 +17,8 @@ pub enum Icon {
     Warning,
     /// Leads on.
     ArrowRight,
+    /// Not unlocked.
+    Lock,
 }
 
 impl Icon {
@@ -28,6 +30,7 @@ impl Icon {
             Self::Info => "M8 7.5v4M8 4.7v.1M8 14.5a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13z",
             Self::Warning => "M8 6v3.5M8 11.8v.1M8 1.8l6.6 12H1.4z",
             Self::ArrowRight => "M3 8h9.5M8.5 4l4 4-4 4",
+            Self::Lock => "M3.5 7.5h9v6h-9zM5.5 7.5V5a2.5 2.5 0 0 1 5 0v2.5",
         }
     }
 

@@ -12,13 +12,15 @@ use crate::visitor::Visitor;
 /// The frame.
 #[component]
 pub fn Layout(
+    /// Whether it is loaded again when what it shows has changed elsewhere.
+    follows_news: bool,
     /// The page.
     children: Children,
 ) -> impl IntoView {
     let product = expect_context::<Arc<Catalog>>().name.clone();
     let visitor = expect_context::<Visitor>();
     let theme = visitor.theme;
-    let revision = visitor.account.as_ref().map(|account| account.revision);
+    let revision = visitor.account.as_ref().map(|account| account.revision).filter(|_| follows_news);
     view! {
         <a class="skip-link" href="#content">"Skip to content"</a>
         <header class="header">
@@ -31,6 +33,7 @@ pub fn Layout(
                     <a href="/pricing">"Pricing"</a>
                     {visitor.account.is_some().then(|| view! {
                         <a href="/dashboard">"Dashboard"</a>
+                        <a href="/settings/usage">"Usage"</a>
                         <a href="/settings/billing">"Billing"</a>
                     })}
                 </nav>

@@ -36,6 +36,9 @@ pub fn UserMenu(
                 </dl>
                 <a class="popover-item" href="/dashboard">"Dashboard"</a>
                 <a class="popover-item" href="/settings/billing">"Billing settings"</a>
+                <a class="popover-item" href="/settings/usage">"Usage"</a>
+                {account.role.manages_keys().then(|| view! { <a class="popover-item" href="/settings/api-keys">"API keys"</a> })}
+                <a class="popover-item" href="/playground">"Playground"</a>
                 <ThemeSwitch theme label="Colours" />
                 <form method="post" action="/auth/logout">
                     <button class="popover-item" type="submit">"Sign Out"</button>

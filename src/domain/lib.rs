@@ -7,6 +7,7 @@ pub mod access;
 pub mod catalog;
 pub mod change;
 pub mod entitlement;
+pub mod forecast;
 pub mod invoice;
 pub mod money;
 pub mod news;

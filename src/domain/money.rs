@@ -126,7 +126,7 @@ impl fmt::Display for Money {
 }
 
 /// A number with a comma between every three digits: `1,195`.
-pub(crate) fn group_thousands(number: u64) -> String {
+pub fn group_thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (position, digit) in digits.chars().enumerate() {

@@ -94,6 +94,14 @@ impl Role {
             Self::Member => false,
         }
     }
+
+    /// Whether this role may make and revoke keys for services.
+    pub fn manages_keys(self) -> bool {
+        match self {
+            Self::Owner | Self::Admin => true,
+            Self::Billing | Self::Member => false,
+        }
+    }
 }
 
 /// Who is billed, as stored.

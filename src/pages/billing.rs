@@ -7,6 +7,7 @@ use super::cancel::{CancelForm, CancelView};
 use super::{query, when_loaded};
 use crate::components::dialog::AskInDialog;
 use crate::components::notice::{Notice, Tone};
+use crate::components::settings_nav::{Settings as SettingsPage, SettingsNav};
 use crate::error::AppError;
 
 /// A date that matters: `Renews on` / `21 December 2026`.
@@ -123,6 +124,7 @@ fn Settings(billing: BillingView) -> impl IntoView {
     let banners = billing.banners.clone();
     view! {
         <header class="page-head">
+            <SettingsNav current=SettingsPage::Billing />
             <h1>"Billing"</h1>
             <p class="lead">{format!("Plan and payment of {}.", billing.organization)}</p>
         </header>

@@ -1,98 +1,147 @@
-//! Where a signed-in person lands: the plan, what it includes, and what the next one adds.
+//! Where a signed-in person lands: the plan and why it is that one, what is used of it, what it unlocks, and what the
+//! next one adds.
 
-use domain::plan::Plan;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{catalog, visitor};
+use super::{visitor, when_loaded};
 use crate::components::icons::Icon;
+use crate::components::meter_bar::{MeterBar, MeterState};
+use crate::components::unlock::{Offer, OfferButton};
+use crate::error::AppError;
 
-/// The plan and what it unlocks.
+/// What an organization has.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct DashboardView {
+    /// The plan that counts.
+    pub plan: String,
+    /// Why it is that plan, and until when.
+    pub reason: String,
+    /// Every meter.
+    pub meters: Vec<MeterState>,
+    /// Every feature, the unlocked ones first.
+    pub features: Vec<FeatureLine>,
+    /// The next larger plan.
+    pub next: Option<NextPlan>,
+}
+
+/// A feature in the list.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct FeatureLine {
+    /// Its name in addresses.
+    pub id: String,
+    /// What people read.
+    pub name: String,
+    /// Whether it is unlocked.
+    pub allowed: bool,
+    /// Until when, or what would unlock it.
+    pub note: Option<String>,
+}
+
+/// The next larger plan.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct NextPlan {
+    /// What people read.
+    pub name: String,
+    /// Larger limits and more features, each in a line.
+    pub adds: Vec<String>,
+    /// Where it is bought, for whoever may.
+    pub offer: Option<Offer>,
+}
+
+/// What the organization has.
+#[server(prefix = "/pages", endpoint = "dashboard")]
+async fn load_dashboard() -> Result<DashboardView, AppError> {
+    let ctx = crate::server::pages::Ctx::signed_in()?;
+    ctx.app.dashboard_view(&ctx.account).await.map_err(crate::server::error::Error::into_app)
+}
+
+/// The plan and what is had with it.
 #[component]
 pub fn DashboardPage() -> impl IntoView {
-    let account = visitor().account;
-    let catalog = catalog();
-    account.map(|account| {
-        let plan = catalog.plan(&account.tier).cloned();
-        let next = plan.as_ref().and_then(next_plan);
-        view! {
-            <Title text="Dashboard" />
-            <header class="page-head">
-                <h1>{format!("Hello, {}", account.name.split(' ').next().unwrap_or_default())}</h1>
-                <p class="lead">
-                    {account.organization_name}" is on the "
-                    <strong data-testid="current-tier">{account.tier_name}</strong>" plan."
-                </p>
-            </header>
-            <div class="columns">
-                {plan.map(|plan| view! { <Included plan /> })}
-                {next.map(|next| view! { <Next plan=next /> })}
-            </div>
-        }
-    })
-}
-
-/// The next larger plan for the same audience that can be bought on the spot.
-fn next_plan(plan: &Plan) -> Option<Plan> {
-    let catalog = catalog();
-    let rank = catalog.rank(&plan.id)?;
-    catalog.plans_for(plan.audience).find(|next| next.is_sold() && catalog.rank(&next.id) > Some(rank)).cloned()
+    let dashboard = Resource::new_blocking(|| (), |()| load_dashboard());
+    view! {
+        <Title text="Dashboard" />
+        {when_loaded(dashboard, |dashboard| view! { <Overview dashboard /> })}
+    }
 }
 
 #[component]
-fn Included(plan: Plan) -> impl IntoView {
-    let catalog = catalog();
-    let limits = catalog
-        .meters
-        .iter()
-        .filter_map(|meter| Some((meter, plan.limits.get(&meter.id)?)))
-        .map(|(meter, limit)| view! { <div><dt>{meter.name.clone()}</dt><dd data-meter=meter.id.to_string()>{meter.allowance(*limit)}</dd></div> })
-        .collect_view();
-    let features = catalog
-        .features
-        .iter()
-        .filter(|feature| plan.features.contains(&feature.id))
-        .map(|feature| view! { <li>{Icon::Check.view()}<span>{feature.name.clone()}</span></li> })
-        .collect_view();
+fn Overview(dashboard: DashboardView) -> impl IntoView {
+    let DashboardView { plan, reason, meters, features, next } = dashboard;
+    let account = visitor().account;
+    let first_name = account.as_ref().and_then(|account| account.name.split(' ').next()).unwrap_or_default().to_owned();
+    let organization = account.map(|account| account.organization_name);
+    // Where there is little to count, the columns would be far from equally long.
+    let beside_usage = meters.len() < 3 && next.is_some();
     view! {
-        <section class="card" aria-labelledby="included">
-            <h2 id="included">"Included in your plan"</h2>
-            <dl class="facts">{limits}</dl>
-            <ul class="ticks">{features}</ul>
+        <header class="page-head">
+            <h1>{format!("Hello, {first_name}")}</h1>
+            <p class="lead">
+                {organization}" is on the " <strong data-testid="current-tier">{plan}</strong>" plan. "
+                <span data-testid="tier-reason">{reason}</span>
+            </p>
+        </header>
+        <div class="dashboard">
+            <div class="stack">
+                {(!meters.is_empty()).then(|| view! { <Usage meters /> })}
+                {beside_usage.then(|| view! { <Features features=features.clone() /> })}
+            </div>
+            <div class="stack">
+                {next.map(|next| view! { <Next next /> })}
+                {(!beside_usage).then(|| view! { <Features features /> })}
+            </div>
+        </div>
+    }
+}
+
+#[component]
+fn Usage(meters: Vec<MeterState>) -> impl IntoView {
+    view! {
+        <section class="card" aria-labelledby="usage">
+            <div class="card-head">
+                <h2 id="usage">"Usage"</h2>
+                <a href="/settings/usage">"See details"<span class="visually-hidden">" of the usage"</span></a>
+            </div>
+            <div class="meters">{meters.into_iter().map(|meter| view! { <MeterBar meter /> }).collect_view()}</div>
         </section>
     }
 }
 
 #[component]
-fn Next(plan: Plan) -> impl IntoView {
-    let catalog = catalog();
-    let current = visitor().account.and_then(|account| catalog.plan(&account.tier).cloned());
-    let added = catalog
-        .features
-        .iter()
-        .filter(|feature| plan.features.contains(&feature.id))
-        .filter(|feature| current.as_ref().is_none_or(|current| !current.features.contains(&feature.id)))
-        .map(|feature| view! { <li>{Icon::Check.view()}<span>{feature.name.clone()}</span></li> })
-        .collect_view();
-    let limits = catalog
-        .meters
-        .iter()
-        .filter_map(|meter| Some((meter, plan.limits.get(&meter.id)?)))
-        .filter(|(meter, limit)| current.as_ref().is_none_or(|current| current.limits.get(&meter.id) != Some(limit)))
-        .map(|(meter, limit)| view! { <li>{Icon::Check.view()}<span>{meter.line(*limit)}</span></li> })
-        .collect_view();
-    // Whoever pays already changes the subscription they have; a checkout would make a second one.
-    let pays = current.is_some_and(|current| current.id != catalog.free_plan);
-    let (address, words) = if pays {
-        ("/settings/billing".to_owned(), "Change plan".to_owned())
+fn Features(features: Vec<FeatureLine>) -> impl IntoView {
+    view! {
+        <section class="card" aria-labelledby="features">
+            <h2 id="features">"Features"</h2>
+            <ul class="features">{features.into_iter().map(feature).collect_view()}</ul>
+        </section>
+    }
+}
+
+fn feature(feature: FeatureLine) -> impl IntoView {
+    let (class, icon, said) = if feature.allowed {
+        ("feature", Icon::Check, "Unlocked: ")
     } else {
-        (format!("/checkout/{}", plan.id), format!("Upgrade to {}", plan.name))
+        ("feature feature-locked", Icon::Lock, "Locked: ")
     };
     view! {
+        <li class=class data-feature=feature.id.clone()>
+            {icon.view()}
+            <a href=format!("/features/{}", feature.id)><span class="visually-hidden">{said}</span>{feature.name}</a>
+            {feature.note.map(|note| view! { <span class="feature-note">{note}</span> })}
+        </li>
+    }
+}
+
+#[component]
+fn Next(next: NextPlan) -> impl IntoView {
+    view! {
         <section class="card card-quiet" aria-labelledby="next">
-            <h2 id="next">{format!("{} adds", plan.name)}</h2>
-            <ul class="ticks">{limits}{added}</ul>
-            <a class="button button-primary" href=address>{words}</a>
+            <h2 id="next">{format!("{} adds", next.name)}</h2>
+            <ul class="ticks">
+                {next.adds.into_iter().map(|line| view! { <li>{Icon::Check.view()}<span>{line}</span></li> }).collect_view()}
+            </ul>
+            <OfferButton offer=next.offer />
         </section>
     }
 }

@@ -2,6 +2,7 @@
 //! in them is an island of `components`.
 
 pub mod api_docs;
+pub mod api_keys;
 pub mod billing;
 pub mod cancel;
 pub mod change;
@@ -11,8 +12,11 @@ pub mod checkout_success;
 pub mod contact_sales;
 pub mod dashboard;
 pub mod failure;
+pub mod feature;
 pub mod home;
+pub mod playground;
 pub mod pricing;
+pub mod usage;
 
 use std::sync::Arc;
 

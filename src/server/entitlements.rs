@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use domain::catalog::{Catalog, Feature, Meter};
-use domain::entitlement::Standing;
+use domain::catalog::{Catalog, Feature, Gate, Meter};
+use domain::entitlement::{FeatureAnswer, Standing};
 use domain::organization::OrganizationId;
 use domain::plan::{FeatureId, MeterId};
 use domain::time::{Seconds, Timestamp};
 use domain::usage::MOST_AT_ONCE;
+use domain::window::{NoSuchZone, Zone};
 
 use super::App;
+use super::billing::require_billing;
 use super::error::Error;
 use super::store::{Actor, Idempotency, Operation, Outcome, UsageRequest};
 use crate::error::{AppError, Code};
+use crate::visitor::Account;
 
 /// How long the answer to an idempotency key is kept: longer than anybody tries the same request again.
 const ANSWERS_KEPT: Seconds = Seconds::days(7);
@@ -85,6 +88,20 @@ impl App {
         Ok((self.store.standing(organization).await?.ok_or_else(unknown)?, now))
     }
 
+    /// Why a page is closed to an organization; `None` where it is open.
+    pub fn closed(&self, gate: Gate, standing: &Standing, now: Timestamp) -> Option<FeatureAnswer> {
+        let feature = self.catalog.gates.get(&gate).and_then(|feature| self.catalog.feature(feature))?;
+        Some(standing.feature(&self.catalog, feature, now)).filter(|answer| !answer.allowed)
+    }
+
+    /// Lets an organization's days and months begin elsewhere.
+    pub async fn set_time_zone(&self, account: &Account, zone: &str) -> Result<(), Error> {
+        require_billing(account)?;
+        let zone = Zone::parse(zone.trim()).map_err(|error| Error::refused(Code::Invalid, sentence(&error)))?;
+        let (actor, now) = (Actor::User(account.user.clone()), self.clock.now());
+        Ok(self.store.set_time_zone(&account.organization, zone, actor, Arc::clone(&self.catalog), now).await?)
+    }
+
     /// Uses, holds or lets go.
     pub async fn usage(
         &self,
@@ -111,4 +128,11 @@ impl App {
     pub(super) async fn forget_old_answers(&self) -> Result<(), Error> {
         Ok(self.store.forget_answers(Timestamp(self.clock.now().0 - ANSWERS_KEPT.0)).await?)
     }
+}
+
+/// An error that is shown by itself.
+fn sentence(error: &NoSuchZone) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}.", first.to_uppercase(), letters.as_str()))
 }

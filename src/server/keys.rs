@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use domain::catalog::Gate;
 use domain::organization::OrganizationId;
 use rand::TryRngCore;
 use sha2::{Digest, Sha256};
@@ -9,8 +10,9 @@ use sha2::{Digest, Sha256};
 use super::App;
 use super::clock::Clock;
 use super::error::Error;
-use super::store::{KeyAccess, NewKey};
+use super::store::{Action, Actor, KeyAccess, NewKey};
 use crate::error::Code;
+use crate::visitor::Account;
 
 const PREFIX: &str = "bhk_";
 /// Random bytes in a key: far more than can be guessed.
@@ -62,7 +64,41 @@ impl Secret {
     }
 }
 
+/// Whether somebody may make and revoke the organization's keys.
+pub(super) fn require_keys(account: &Account) -> Result<(), Error> {
+    if account.role.manages_keys() {
+        return Ok(());
+    }
+    Err(Error::refused(Code::Forbidden, "Only owners and admins can manage keys. Ask one of them."))
+}
+
 impl App {
+    /// Makes a key for somebody's own organization. Answers with its id and its secret, which is not seen again.
+    pub async fn make_key(&self, account: &Account, name: &str, access: KeyAccess) -> Result<(String, Secret), Error> {
+        require_keys(account)?;
+        let organization = &account.organization;
+        let (standing, now) = self.standing(organization).await?;
+        if let Some(answer) = self.closed(Gate::ApiKeys, &standing, now) {
+            return Err(Error::refused(Code::Forbidden, self.locked(account, &answer).await?.reason));
+        }
+        let (key, secret) = self.create_key(Some(organization.clone()), name, access, &account.user.0).await?;
+        let action = Action::KeyMade { key: key.clone(), name: name.trim().to_owned(), access: access.as_str() };
+        self.store.record(organization, Actor::User(account.user.clone()), action, now).await?;
+        Ok((key, secret))
+    }
+
+    /// Revokes a key of somebody's own organization, whatever the plan is now.
+    pub async fn unmake_key(&self, account: &Account, key: &str) -> Result<(), Error> {
+        require_keys(account)?;
+        let organization = &account.organization;
+        if !self.store.revoke_key(Some(organization), key, Clock::wall()).await? {
+            return Err(Error::refused(Code::NotFound, "There is no such key."));
+        }
+        let action = Action::KeyRevoked { key: key.to_owned() };
+        let (actor, now) = (Actor::User(account.user.clone()), self.clock.now());
+        Ok(self.store.record(organization, actor, action, now).await?)
+    }
+
     /// Makes a key: for one organization, or for all. Answers with its id and its secret, which is not seen again.
     pub async fn create_key(
         &self,

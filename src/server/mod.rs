@@ -29,6 +29,7 @@ pub mod organizations;
 pub mod overview;
 pub mod packs;
 pub mod pages;
+pub mod playground;
 pub mod prices;
 pub mod reconcile;
 pub mod router;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum_extra::extract::cookie::CookieJar;
+use domain::entitlement::FeatureAnswer;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{expect_context, provide_context, use_context};
 use leptos_axum::ResponseOptions;
@@ -89,11 +90,7 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Respon
 
 /// Shows a page instead of a problem document where a person is looking.
 pub async fn failures_as_pages(State(app): State<App>, request: Request, next: Next) -> Response {
-    let reads_html = request
-        .headers()
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"));
+    let reads_html = reads_html(request.headers());
     let unknown = Visitor { request_id: request_id(&request), ..Visitor::default() };
     let response = next.run(request).await;
     let Some(error) = response.extensions().get::<AppError>().filter(|_| reads_html).cloned() else {
@@ -101,11 +98,38 @@ pub async fn failures_as_pages(State(app): State<App>, request: Request, next: N
     };
     let status = response.status();
     let visitor = response.extensions().get::<Visitor>().cloned().unwrap_or(unknown);
-    let mut blank = Request::new(Body::empty());
-    blank.extensions_mut().insert(visitor);
-    let mut page = render_with(app, blank, Findings { failure: Some(error), ..Findings::default() }).await;
+    let findings = Findings { failure: Some(error), ..Findings::default() };
+    let mut page = render_at(app, &visitor, Uri::default(), findings).await;
     *page.status_mut() = status;
     page
+}
+
+fn reads_html(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// Answers with the page of another address.
+pub async fn render_at(app: App, visitor: &Visitor, address: Uri, findings: Findings) -> Response {
+    let mut blank = Request::new(Body::empty());
+    *blank.uri_mut() = address;
+    blank.extensions_mut().insert(visitor.clone());
+    render_with(app, blank, findings).await
+}
+
+/// Refuses for want of a feature: people are shown what would unlock it, programs are told.
+pub async fn refuse(
+    app: App,
+    visitor: &Visitor,
+    headers: &HeaderMap,
+    answer: &FeatureAnswer,
+) -> Result<Response, Error> {
+    if reads_html(headers)
+        && let Ok(address) = format!("/features/{}", answer.feature).parse()
+    {
+        return Ok(render_at(app, visitor, address, Findings::default()).await);
+    }
+    Err(Error::refused(Code::Forbidden, app.locked(signed_in(visitor)?, answer).await?.reason))
 }
 
 /// A file that is not there is a failure like any other.

@@ -14,7 +14,7 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use super::routes::{billing, health, organizations, subscription, theme, updates, webhook};
+use super::routes::{billing, health, keys, organizations, playground, subscription, theme, updates, usage, webhook};
 use super::{App, api, assets, auth, guard, pages};
 use crate::error::{AppError, Code};
 
@@ -66,6 +66,11 @@ fn for_people(app: &App) -> Router<App> {
         .route("/api/subscription/change", post(subscription::change))
         .route("/api/subscription/keep", post(subscription::keep))
         .route("/api/subscription/downgrade-to-free", post(subscription::downgrade_to_free))
+        .route("/api/keys", post(keys::create))
+        .route("/api/keys/revoke", post(keys::revoke))
+        .route("/playground", get(pages::render).post(playground::press))
+        .route("/api/time-zone", post(usage::time_zone))
+        .route("/settings/usage/ledger.csv", get(usage::ledger))
         .route("/api/updates", get(updates::updates))
         .route("/pages/{*function}", post(pages::server_function))
         .route("/api/{*rest}", get(pages::missing).post(pages::missing))

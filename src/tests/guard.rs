@@ -8,7 +8,18 @@ use crate::harness::World;
 async fn requests_from_other_sites_change_nothing() {
     let world = World::start().await;
     let browser = world.signed_in("ada").await;
-    let posts = ["/auth/logout", "/theme", "/api/checkout", "/api/billing/portal", "/pages/billing", "/pages/checkout"];
+    let posts = [
+        "/auth/logout",
+        "/theme",
+        "/api/checkout",
+        "/api/billing/portal",
+        "/api/keys",
+        "/api/keys/revoke",
+        "/api/time-zone",
+        "/playground",
+        "/pages/billing",
+        "/pages/checkout",
+    ];
     for path in posts {
         for (name, value) in [
             ("sec-fetch-site", "cross-site"),
@@ -53,7 +64,9 @@ async fn every_answer_carries_the_safe_headers() {
 async fn private_pages_are_not_kept_by_the_browser() {
     let world = World::start().await;
     let browser = world.signed_in("ada").await;
-    for path in ["/dashboard", "/settings/billing", "/checkout/pro"] {
+    for path in
+        ["/dashboard", "/settings/billing", "/settings/usage", "/settings/api-keys", "/playground", "/checkout/pro"]
+    {
         let response = browser.get(path).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert_eq!(response.headers()["cache-control"], "no-store", "{path}");

@@ -24,4 +24,5 @@ mod race;
 mod readme;
 mod restart;
 mod tidy;
+mod usage_pages;
 mod webhook;

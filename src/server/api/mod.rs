@@ -17,6 +17,8 @@ use aide::transform::{TransformOpenApi, TransformOperation};
 use axum::routing::get;
 use axum::{Json, Router};
 
+pub use check::CheckAnswer;
+pub use problem::Failure;
 pub use rate::{Rates, limit};
 
 use domain::catalog::Catalog;

@@ -2,14 +2,20 @@
 
 mod billing;
 mod change;
+mod entitlements;
+mod keys;
 mod status;
+mod usage;
 
 pub use status::SubscriptionView;
+pub(super) use usage::{moment, who};
 
 use domain::catalog::Catalog;
 use domain::plan::{Plan, PlanId};
 use domain::subscription::Status;
 use domain::time::{Seconds, Timestamp};
+use domain::window::Zone;
+use jiff::tz::TimeZone;
 
 use super::App;
 use super::error::Error;
@@ -66,8 +72,19 @@ pub(super) fn day(at: Timestamp) -> String {
     format("%-d %B %Y", at)
 }
 
+/// `21 December 2026`, where the organization's days begin.
+fn day_in(zone: &Zone, at: Timestamp) -> String {
+    format_in(zone, "%-d %B %Y", at)
+}
+
 fn format(pattern: &str, at: Timestamp) -> String {
-    jiff::Timestamp::from_second(at.0)
-        .map(|at| at.to_zoned(jiff::tz::TimeZone::UTC).strftime(pattern).to_string())
-        .unwrap_or_default()
+    written(TimeZone::UTC, pattern, at)
+}
+
+fn format_in(zone: &Zone, pattern: &str, at: Timestamp) -> String {
+    written(TimeZone::get(zone.name()).unwrap_or(TimeZone::UTC), pattern, at)
+}
+
+fn written(zone: TimeZone, pattern: &str, at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.0).map(|at| at.to_zoned(zone).strftime(pattern).to_string()).unwrap_or_default()
 }

@@ -3,10 +3,13 @@
 
 pub mod billing;
 pub mod health;
+pub mod keys;
 pub mod organizations;
+pub mod playground;
 pub mod subscription;
 pub mod theme;
 pub mod updates;
+pub mod usage;
 pub mod webhook;
 
 mod body;

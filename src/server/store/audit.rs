@@ -131,6 +131,27 @@ pub enum Action {
         /// Which.
         customer: String,
     },
+    /// Somebody made a key for a service.
+    KeyMade {
+        /// Which.
+        key: String,
+        /// What it is called.
+        name: String,
+        /// `read` or `write`.
+        access: &'static str,
+    },
+    /// Somebody revoked a key.
+    KeyRevoked {
+        /// Which.
+        key: String,
+    },
+    /// Days and months begin elsewhere.
+    TimeZone {
+        /// The zone before.
+        before: String,
+        /// The zone now.
+        after: String,
+    },
 }
 
 /// What of a subscription is worth a line when it changes.
@@ -195,6 +216,9 @@ impl Action {
             Self::Tier { .. } => "tier",
             Self::CheckoutStarted { .. } => "checkout_started",
             Self::PortalOpened => "portal_opened",
+            Self::KeyMade { .. } => "key_made",
+            Self::KeyRevoked { .. } => "key_revoked",
+            Self::TimeZone { .. } => "time_zone",
         }
     }
 }

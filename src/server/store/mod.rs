@@ -41,6 +41,7 @@ mod sessions;
 mod standing;
 mod subscriptions;
 mod sync;
+mod time_zone;
 mod usage;
 mod writer;
 
@@ -58,7 +59,7 @@ pub use plan_changes::PlanChange;
 pub use reconciliations::Task;
 pub use sessions::SessionTable;
 pub use sync::{Cause, Decide, Moment, Reading, Synced, Told};
-pub use usage::{Idempotency, LedgerEntry, Operation, Outcome, Receipt, UsageRequest};
+pub use usage::{Idempotency, LedgerEntry, LedgerLine, Operation, Outcome, Receipt, UsageRequest};
 
 /// Why a read or a write did not happen.
 #[derive(Debug, thiserror::Error)]

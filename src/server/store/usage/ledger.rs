@@ -29,7 +29,62 @@ pub struct LedgerEntry {
     pub reservation_id: Option<String>,
 }
 
+/// A line of the ledger, with the name of whoever used it.
+#[derive(Clone, Debug, FromRow)]
+pub struct LedgerLine {
+    /// The line.
+    #[sqlx(flatten)]
+    pub entry: LedgerEntry,
+    /// The name of the key, where it was one.
+    pub key_name: Option<String>,
+    /// The name of the person, where it was one.
+    pub person: Option<String>,
+}
+
 impl Store {
+    /// The same page as [`Store::ledger`], with names.
+    pub async fn named_ledger(
+        &self,
+        organization: &OrganizationId,
+        meter: Option<&MeterId>,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<LedgerLine>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT e.id, e.meter, e.amount, e.from_credits, e.at, e.actor, e.reservation_id,
+                    k.name AS key_name, u.name AS person
+             FROM usage_entries e
+             LEFT JOIN api_keys k ON k.id = e.actor AND COALESCE(k.organization_id, e.organization_id) = e.organization_id
+             LEFT JOIN users u ON u.id = e.actor
+             WHERE e.organization_id = $1 AND ($2 = '' OR e.meter = $2) AND ($3 = '' OR e.id < $3)
+             ORDER BY e.id DESC LIMIT $4",
+        )
+        .bind(&organization.0)
+        .bind(meter.map_or("", MeterId::as_str))
+        .bind(before.unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// When a meter was first used since a moment.
+    pub async fn first_use(
+        &self,
+        organization: &OrganizationId,
+        meter: &MeterId,
+        since: Timestamp,
+    ) -> Result<Option<Timestamp>, Error> {
+        let at: Option<i64> = sqlx::query_scalar(
+            "SELECT MIN(at) FROM usage_entries WHERE organization_id = $1 AND meter = $2 AND at >= $3",
+        )
+        .bind(&organization.0)
+        .bind(meter.as_str())
+        .bind(since.0)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(at.map(Timestamp))
+    }
+
     /// A page of an organization's ledger, newest first: of one meter or of all, before a line or from the newest on.
     pub async fn ledger(
         &self,

@@ -22,7 +22,7 @@ mod group;
 mod ledger;
 mod statements;
 
-pub use ledger::LedgerEntry;
+pub use ledger::{LedgerEntry, LedgerLine};
 
 use book::Used;
 
