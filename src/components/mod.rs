@@ -8,6 +8,7 @@ pub mod live;
 pub mod meter_bar;
 pub mod notice;
 pub mod order_summary;
+pub mod packs;
 pub mod period;
 pub mod plan_card;
 pub mod plan_table;

@@ -5,6 +5,7 @@ use leptos_meta::Title;
 
 use super::{query, when_loaded};
 use crate::components::meter_bar::{MeterBar, MeterState};
+use crate::components::packs::{PackOffer, Packs};
 use crate::components::settings_nav::{Settings, SettingsNav};
 use crate::components::unlock::{Locked, Unlock};
 use crate::components::usage_chart::{Chart, UsageChart};
@@ -17,11 +18,13 @@ pub struct UsageView {
     pub meters: Vec<MeterState>,
     /// What was used when and by whom, or why that is locked.
     pub history: Result<History, Locked>,
+    /// What can be bought on top of the plan.
+    pub packs: Vec<PackOffer>,
     /// Where days and months begin.
     pub zone: String,
     /// Every zone, by region.
     pub zones: Vec<(String, Vec<String>)>,
-    /// Whether this person may change the zone.
+    /// Whether this person may change the zone and buy packs.
     pub may_manage: bool,
 }
 
@@ -83,7 +86,7 @@ pub fn UsagePage() -> impl IntoView {
 
 #[component]
 fn Usage(usage: UsageView) -> impl IntoView {
-    let UsageView { meters, history, zone, zones, may_manage } = usage;
+    let UsageView { meters, history, packs, zone, zones, may_manage } = usage;
     view! {
         <header class="page-head">
             <SettingsNav current=Settings::Usage />
@@ -95,6 +98,7 @@ fn Usage(usage: UsageView) -> impl IntoView {
                 <h2 id="meters">"Now"</h2>
                 <div class="meters">{meters.into_iter().map(|meter| view! { <MeterBar meter /> }).collect_view()}</div>
             </section>
+            {(!packs.is_empty()).then(|| view! { <Packs packs may_buy=may_manage /> })}
             {match history {
                 Ok(history) => view! { <HistoryCards history /> }.into_any(),
                 Err(locked) => view! {

@@ -22,6 +22,8 @@ async fn a_pack_is_credited_the_moment_it_is_paid_and_used_after_the_plan_s_shar
     let world = World::with_catalog("chat").await;
     let ada = world.signed_in("ada").await;
     let (service, organization) = (Service::new(&world).await, id_of(&ada).await);
+    let offers = ada.read("/settings/usage").await.1;
+    assert!(offers.contains("Buy 250 AI credits") && offers.contains("$7.50"), "{offers}");
     let page = buy(&ada, "credits").await;
     assert_eq!(buy(&ada, "credits").await, page, "a double click is one purchase");
     let back = ada.pay(&page).await;

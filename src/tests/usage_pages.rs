@@ -75,7 +75,7 @@ async fn a_feature_says_whether_why_and_what_unlocks_it() {
     assert!(read(&browser, "/features/basic-features").await.contains("Included in Free."));
     let (status, locked) = browser.read("/features/autoscale").await;
     assert_eq!(status, StatusCode::FORBIDDEN);
-    assert!(locked.contains("Free does not include it. Pro unlocks it."), "{locked}");
+    assert!(locked.contains("Not included in Free. Pro unlocks it."), "{locked}");
     assert!(locked.contains("href=\"/checkout/pro\"") && locked.contains("Upgrade to Pro"));
     for unknown in ["/features/nonsense", "/features/-"] {
         assert_eq!(browser.get(unknown).await.status(), StatusCode::NOT_FOUND);

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use domain::catalog::{Catalog, Gate, Meter};
+use domain::catalog::{Catalog, Gate, Meter, Pack};
 use domain::entitlement::Standing;
 use domain::forecast::Forecast;
+use domain::money::Money;
 use domain::plan::MeterId;
 use domain::time::Timestamp;
 use domain::window::Zone;
 
 use super::{day_in, format, format_in};
 use crate::components::meter_bar::MeterState;
+use crate::components::packs::PackOffer;
 use crate::components::usage_chart::{Chart, Day};
 use crate::pages::usage::{History, Line, UsageView};
 use crate::server::App;
@@ -41,10 +43,22 @@ impl App {
         Ok(UsageView {
             meters: self.forecasts(&standing, now).await?,
             history,
+            packs: self.catalog.packs.iter().map(|pack| self.pack_offer(pack)).collect(),
             zones: zones(&standing.zone),
             zone: standing.zone.name().to_owned(),
             may_manage: account.role.manages_billing(),
         })
+    }
+
+    fn pack_offer(&self, pack: &Pack) -> PackOffer {
+        PackOffer {
+            id: pack.id.to_string(),
+            name: pack.name.clone(),
+            price: Money::new(i64::from(pack.amount), self.catalog.currency.clone()).to_string(),
+            validity: pack
+                .valid_days
+                .map_or_else(|| "Does not expire.".to_owned(), |days| format!("Good for {days} days.")),
+        }
     }
 
     async fn forecasts(&self, standing: &Standing, now: Timestamp) -> Result<Vec<MeterState>, Error> {
