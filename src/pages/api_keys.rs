@@ -89,7 +89,7 @@ fn Keys(keys: KeysView, made: Option<MadeKey>) -> impl IntoView {
             <h1>"API keys"</h1>
             <p class="lead">
                 "Your services ask with a key what is allowed, and record what is used. See "
-                <a href="/api/openapi.json">"the description of the API"</a>", or try it in the "
+                <a href="/docs/api">"the description of the API"</a>", or try it in the "
                 <a href="/playground">"playground"</a>"."
             </p>
         </header>
