@@ -13,6 +13,7 @@ use crate::components::layout::Layout;
 use crate::error::{AppError, Code};
 use crate::pages::api_docs::ApiDocsPage;
 use crate::pages::api_keys::{ApiKeysPage, MadeKey, RevokeKeyPage};
+use crate::pages::audit::AuditPage;
 use crate::pages::billing::BillingPage;
 use crate::pages::cancel::CancelPage;
 use crate::pages::change::ChangePage;
@@ -118,6 +119,7 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/dashboard") view=DashboardPage />
                 <Route path=path!("/features/:feature") view=FeaturePage />
                 <Route path=path!("/playground") view=PlaygroundPage />
+                <Route path=path!("/settings/audit") view=AuditPage />
                 <Route path=path!("/settings/billing") view=BillingPage />
                 <Route path=path!("/settings/billing/cancel") view=CancelPage />
                 <Route path=path!("/settings/billing/change/:plan") view=ChangePage />

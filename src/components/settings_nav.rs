@@ -1,5 +1,6 @@
 //! The way between the pages of the settings.
 
+use domain::organization::Role;
 use leptos::prelude::*;
 
 use crate::visitor::Visitor;
@@ -13,16 +14,19 @@ pub enum Settings {
     Usage,
     /// Keys for services.
     ApiKeys,
+    /// What was done.
+    Audit,
 }
 
 impl Settings {
-    const ALL: [Self; 3] = [Self::Billing, Self::Usage, Self::ApiKeys];
+    const ALL: [Self; 4] = [Self::Billing, Self::Usage, Self::ApiKeys, Self::Audit];
 
     fn name(self) -> &'static str {
         match self {
             Self::Billing => "Billing",
             Self::Usage => "Usage",
             Self::ApiKeys => "API keys",
+            Self::Audit => "Audit",
         }
     }
 
@@ -31,6 +35,7 @@ impl Settings {
             Self::Billing => "/settings/billing",
             Self::Usage => "/settings/usage",
             Self::ApiKeys => "/settings/api-keys",
+            Self::Audit => "/settings/audit",
         }
     }
 }
@@ -41,10 +46,15 @@ pub fn SettingsNav(
     /// The page that this is.
     current: Settings,
 ) -> impl IntoView {
-    let manages_keys = expect_context::<Visitor>().account.is_some_and(|account| account.role.manages_keys());
+    let role = expect_context::<Visitor>().account.map(|account| account.role);
+    let may_open = move |page: &Settings| match page {
+        Settings::Billing | Settings::Usage => true,
+        Settings::ApiKeys => role.is_some_and(Role::manages_keys),
+        Settings::Audit => role.is_some_and(Role::manages_billing),
+    };
     let links = Settings::ALL
         .into_iter()
-        .filter(|page| *page != Settings::ApiKeys || manages_keys)
+        .filter(may_open)
         .map(|page| {
             let current = (page == current).then_some("page");
             view! { <a href=page.address() aria-current=current>{page.name()}</a> }

@@ -3,6 +3,7 @@
 
 pub mod api_docs;
 pub mod api_keys;
+pub mod audit;
 pub mod billing;
 pub mod cancel;
 pub mod change;

@@ -64,9 +64,15 @@ async fn every_answer_carries_the_safe_headers() {
 async fn private_pages_are_not_kept_by_the_browser() {
     let world = World::start().await;
     let browser = world.signed_in("ada").await;
-    for path in
-        ["/dashboard", "/settings/billing", "/settings/usage", "/settings/api-keys", "/playground", "/checkout/pro"]
-    {
+    for path in [
+        "/dashboard",
+        "/settings/billing",
+        "/settings/usage",
+        "/settings/api-keys",
+        "/settings/audit",
+        "/playground",
+        "/checkout/pro",
+    ] {
         let response = browser.get(path).await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert_eq!(response.headers()["cache-control"], "no-store", "{path}");

@@ -325,3 +325,35 @@ async fn the_playground_answers_as_the_api_does() {
     let unknown = [("action", "use"), ("meter", "nonsense"), ("amount", "1")];
     assert_eq!(browser.post("/playground", &unknown).await.status(), StatusCode::NOT_FOUND);
 }
+
+#[tokio::test]
+async fn what_was_done_is_told_in_sentences() {
+    let world = World::start().await;
+    let browser = world.signed_in("ada").await;
+    buy(&browser, "pro").await;
+    browser.post("/api/subscription/cancel", &[("reason", "unused")]).await;
+    let page = read(&browser, "/settings/audit").await;
+    for said in [
+        "Went to pay for Pro, monthly.",
+        "The plan is Pro and was Free. The plan is paid.",
+        "Pro, monthly, is active until",
+        "Asked to cancel at the end of what is paid.",
+        "; it ends on",
+        "Ada Lovelace",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    set_role(&world, "member").await;
+    assert_eq!(browser.get("/settings/audit").await.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_gated_page_is_refused_on_the_server_and_opens_with_its_plan() {
+    let world = World::with_catalog("dcvaas").await;
+    let browser = world.signed_in("ada").await;
+    let (status, page) = browser.read("/settings/audit").await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert!(page.contains("Agency unlocks it") && !page.contains("audit-line"), "{page}");
+    buy(&browser, "agency").await;
+    assert!(read(&browser, "/settings/audit").await.contains("The plan is Agency and was Free."));
+}

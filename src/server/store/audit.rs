@@ -200,6 +200,23 @@ pub struct TimelineEntry {
     pub detail: String,
 }
 
+/// Something that was done.
+#[derive(Clone, Debug, FromRow)]
+pub struct AuditEntry {
+    /// Its id; later ones are greater.
+    pub id: String,
+    /// When, UTC seconds.
+    pub at: i64,
+    /// Who: a person, an event, `clock`, `operator` or `reconciliation`.
+    pub actor: String,
+    /// The person's name, where it was one.
+    pub person: Option<String>,
+    /// What was done.
+    pub action: String,
+    /// The rest of it, as JSON.
+    pub detail: String,
+}
+
 impl Action {
     fn name(&self) -> &'static str {
         match self {
@@ -250,6 +267,25 @@ impl Store {
              ORDER BY at, tie",
         )
         .bind(&organization.0)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// A page of what was done, newest first: before a line, or from the newest on.
+    pub async fn audit(
+        &self,
+        organization: &OrganizationId,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT a.id, a.at, a.actor, u.name AS person, a.action, a.detail
+             FROM audit_entries a LEFT JOIN users u ON u.id = a.actor
+             WHERE a.organization_id = $1 AND ($2 = '' OR a.id < $2) ORDER BY a.id DESC LIMIT $3",
+        )
+        .bind(&organization.0)
+        .bind(before.unwrap_or_default())
+        .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?)
     }

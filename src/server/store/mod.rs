@@ -47,7 +47,7 @@ mod writer;
 
 pub use accounts::{Identity, Membership};
 pub use api_keys::{ApiKey, KeyAccess, ListedKey, NewKey};
-pub use audit::{Action, Actor, TimelineEntry};
+pub use audit::{Action, Actor, AuditEntry, TimelineEntry};
 pub use checkouts::{Checkout, CheckoutTerms};
 pub use disputes::DisputeRow;
 pub use event_log::LoggedEvent;

@@ -1,0 +1,126 @@
+//! The time line in words, for those who run an organization.
+
+use domain::access::Reason;
+use domain::catalog::Gate;
+use domain::plan::{MeterId, PlanId};
+use domain::time::Timestamp;
+use domain::window::Zone;
+use serde_json::Value;
+
+use super::usage::moment;
+use super::{day_in, format_in, tier_name};
+use crate::error::Code;
+use crate::pages::audit::{AuditLine, AuditView};
+use crate::server::App;
+use crate::server::error::Error;
+use crate::server::store::AuditEntry;
+use crate::visitor::Account;
+
+/// How many lines a page has.
+const PAGE: u32 = 30;
+
+impl App {
+    /// A page of what was done, newest first; it begins after `before`.
+    pub async fn audit_view(&self, account: &Account, before: Option<&str>) -> Result<AuditView, Error> {
+        if !account.role.manages_billing() {
+            return Err(Error::refused(Code::Forbidden, "Only owners, admins and billing members can see this."));
+        }
+        let (standing, now) = self.standing(&account.organization).await?;
+        if let Some(answer) = self.closed(Gate::Audit, &standing, now) {
+            return Ok(AuditView::Locked(self.locked(account, &answer).await?));
+        }
+        let mut entries = self.store.audit(&account.organization, before, PAGE + 1).await?;
+        let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
+        let more = entries.len() > page;
+        entries.truncate(page);
+        Ok(AuditView::Lines {
+            newest: before.is_none(),
+            older: entries.last().filter(|_| more).map(|entry| entry.id.clone()),
+            lines: entries.into_iter().map(|entry| self.audit_line(&standing.zone, entry)).collect(),
+        })
+    }
+
+    fn audit_line(&self, zone: &Zone, entry: AuditEntry) -> AuditLine {
+        let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
+        AuditLine {
+            iso: moment(entry.at),
+            text: format_in(zone, "%-d %b %Y, %H:%M", Timestamp(entry.at)),
+            who: entry.person.unwrap_or_else(|| who(&entry.actor).to_owned()),
+            what: self.said(zone, &entry.action, &detail).unwrap_or_else(|| entry.action.replace('_', " ")),
+        }
+    }
+
+    /// What happened, in a sentence; `None` for what this version has no words for.
+    fn said(&self, zone: &Zone, action: &str, detail: &Value) -> Option<String> {
+        let text = |name: &str| detail[name].as_str();
+        let plan = |name: &str| Some(tier_name(&self.catalog, &PlanId::parse(text(name)?).ok()?));
+        let until = |value: &Value| value.as_i64().map(|at| day_in(zone, Timestamp(at)));
+        Some(match action {
+            "tier" => {
+                let why = text("reason").and_then(Reason::parse).map(Reason::sentence).unwrap_or_default();
+                format!("The plan is {} and was {}. {why}", plan("after")?, plan("before")?)
+            }
+            "subscription" => self.subscription_said(zone, &detail["after"])?,
+            "checkout_started" => format!("Went to pay for {}, {}.", plan("plan")?, text("period")?),
+            "pack_checkout_started" => format!("Went to pay for the pack {}.", text("pack")?),
+            "portal_opened" => "Opened the customer portal.".to_owned(),
+            "cancel_requested" => "Asked to cancel at the end of what is paid.".to_owned(),
+            "reactivated" => "Took the cancellation back.".to_owned(),
+            "change_requested" => {
+                let when = if text("timing") == Some("now") { "now" } else { "at the end of what is paid" };
+                format!("Asked for {}, {}, {when}.", plan("plan")?, text("period")?)
+            }
+            "change_undone" => "Took a scheduled change back.".to_owned(),
+            "ended_now" => "Ended the subscription at once.".to_owned(),
+            "dispute" => format!("A payment is disputed: {}.", text("after")?.replace('_', " ")),
+            "customer_deleted" => "The customer was deleted at Stripe.".to_owned(),
+            "granted" => {
+                let end = until(&detail["expires_at"]).map(|day| format!(", until {day}")).unwrap_or_default();
+                format!("Given: {}{end} ({}).", self.granted_said(detail)?, text("reason")?)
+            }
+            "key_made" => format!("Made the API key {}.", text("name")?),
+            "key_revoked" => format!("Revoked the API key {}.", text("key")?),
+            "time_zone" => format!("Days begin in {} and began in {}.", text("after")?, text("before")?),
+            _ => return None,
+        })
+    }
+
+    fn subscription_said(&self, zone: &Zone, after: &Value) -> Option<String> {
+        let sold = self.config.prices.plan(after["price"].as_str()?);
+        let what = sold.map_or_else(
+            || "The subscription".to_owned(),
+            |(plan, period)| format!("{}, {},", tier_name(&self.catalog, plan), period.as_str()),
+        );
+        let seats = after["quantity"].as_i64().filter(|seats| *seats > 1).map(|seats| format!(" {seats} seats,"));
+        let status = after["status"].as_str()?.replace('_', " ");
+        let day = |name: &str| after[name].as_i64().map(|at| day_in(zone, Timestamp(at)));
+        let end = match (day("ends_at"), day("period_end")) {
+            (Some(end), _) => format!("; it ends on {end}"),
+            (None, Some(end)) if status != "canceled" => format!(" until {end}"),
+            (None, _) => String::new(),
+        };
+        Some(format!("{what}{} is {status}{end}.", seats.unwrap_or_default()))
+    }
+
+    fn granted_said(&self, detail: &Value) -> Option<String> {
+        if let Some(feature) = detail["feature"].as_str() {
+            let known = self.catalog.features.iter().find(|known| known.id.as_str() == feature);
+            return Some(known.map_or_else(|| feature.to_owned(), |known| known.name.clone()));
+        }
+        let meter = MeterId::parse(detail["meter"].as_str()?).ok()?;
+        let amount = detail["amount"].as_u64()?;
+        Some(self.catalog.meter(&meter).map_or_else(|| format!("{amount} {meter}"), |meter| meter.quantity(amount)))
+    }
+}
+
+/// Who it was, if it was not a person.
+fn who(actor: &str) -> &str {
+    match actor {
+        "clock" => "Time",
+        "operator" => "Operator",
+        "reconciliation" => "Comparison with Stripe",
+        _ if actor.starts_with("evt_") => "Stripe",
+        _ if actor.starts_with("usr_") => "Somebody who has left",
+        other => other,
+    }
+}
