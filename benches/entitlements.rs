@@ -160,13 +160,13 @@ async fn main() {
         floors.push(group_commits(&folder).await);
     }
     floors.sort_unstable();
-    let (plain, check, used, floor) = (median(plain), median(checks), median(uses), floors[ROUNDS / 2]);
+    let (plain, check, consumed, floor) = (median(plain), median(checks), median(uses), floors[ROUNDS / 2]);
     println!("entitlements on {engine}: {REQUESTS} requests over {connections} connections, {ROUNDS} rounds");
     let line = |what: &str, round: &Round| {
         println!("  {what:38} {:>6} a second, p50 {:.1?}, p99 {:.1?}", round.a_second, round.p50, round.p99);
     };
     line("check, a feature and a meter", &check);
-    line("use (2xx, on the disk, once for its key)", &used);
+    line("use (2xx, on the disk, once for its key)", &consumed);
     line("the plainest answer, GET /healthz", &plain);
     println!("  SQLite alone, 64 uses in each commit   {floor:>6} a second");
 

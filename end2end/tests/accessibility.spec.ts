@@ -26,6 +26,8 @@ function examination(page: Page): { look: Look; findings: string[] } {
 }
 
 async function axe(page: Page, choose: (builder: AxeBuilder) => AxeBuilder): Promise<string[]> {
+  // A page is parsed, and what it says is visible, before its styles are there.
+  await page.waitForLoadState();
   // Colours may be on their way from one scheme to the other.
   await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished)));
   const { violations } = await choose(new AxeBuilder({ page })).analyze();

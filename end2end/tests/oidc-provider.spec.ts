@@ -53,6 +53,8 @@ function stripeVariables(app: App): Record<string, string> {
     STRIPE_API_BASE: app.stripeUrl,
     STRIPE_SECRET_KEY: SECRET_KEY,
     STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET,
+    STRIPE_BUILD_HOURS_PACK_PRICE_ID: 'price_pack_build-hours',
+    STRIPE_EMBEDDINGS_PACK_PRICE_ID: 'price_pack_embeddings',
     ...Object.fromEntries(prices),
   };
 }
