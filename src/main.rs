@@ -73,6 +73,10 @@ enum CatalogCommand {
     },
 }
 
+/// A request makes and drops many small things, on several threads: the system's allocator was a quarter of the work.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(Cli::parse().command()).await {

@@ -12,12 +12,18 @@ use reqwest::header::LOCATION;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use sandbox::Sandbox;
 use serde_json::Value;
-use sqlx::{AnyPool, AssertSqlSafe};
+use sqlx::any::AnyConnectOptions;
+use sqlx::{AnyPool, AssertSqlSafe, ConnectOptions};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
-use crate::dev;
+use crate::{dev, queries};
 
 /// A running application with its surroundings.
 pub struct World {
@@ -86,8 +92,9 @@ impl World {
     /// An application on a built-in catalogue, with more variables.
     pub async fn with(catalog: &str, more: &[(&str, &str)]) -> Self {
         // What the application logs is shown for a test that fails, where RUST_LOG asks for it; one test sets it up.
-        let filter = tracing_subscriber::EnvFilter::from_default_env();
-        drop(tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init());
+        let shown = fmt::layer().with_test_writer().with_filter(EnvFilter::from_default_env());
+        let asked = queries::Collector.with_filter(Targets::new().with_target("sqlx::query", Level::DEBUG));
+        drop(tracing_subscriber::registry().with(shown).with(asked).try_init());
         let database = Database::new().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -143,9 +150,11 @@ impl World {
         if command.status.success() { Ok(text(command.stdout)) } else { Err(text(command.stderr)) }
     }
 
-    /// A connection to the test's database, to look at what the application stored.
+    /// A connection to the test's database, to look at what the application stored. Its statements are not the
+    /// application's, which `queries.rs` collects.
     pub async fn database(&self) -> AnyPool {
-        AnyPool::connect(&self.database.url).await.unwrap()
+        let options: AnyConnectOptions = self.database.url.parse().unwrap();
+        AnyPool::connect_with(options.disable_statement_logging()).await.unwrap()
     }
 
     /// How many rows a table has.

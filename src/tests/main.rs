@@ -20,6 +20,7 @@ mod operator;
 mod packs;
 mod pages;
 mod process;
+mod queries;
 mod race;
 mod readme;
 mod restart;

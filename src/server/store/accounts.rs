@@ -202,12 +202,14 @@ impl Store {
     }
 }
 
-/// Reads an organization and keeps others from changing it: an update that changes nothing locks on both engines.
+/// Reads an organization and keeps others from changing it: an update that changes nothing locks on both engines. It
+/// is not of the key, or SQLite would look into every table that refers to it.
 pub(super) async fn lock(connection: &mut AnyConnection, id: &OrganizationId) -> Result<Option<Organization>, Error> {
-    let row: Option<OrganizationRow> = sqlx::query_as("UPDATE organizations SET id = id WHERE id = $1 RETURNING *")
-        .bind(&id.0)
-        .fetch_optional(connection)
-        .await?;
+    let row: Option<OrganizationRow> =
+        sqlx::query_as("UPDATE organizations SET revision = revision WHERE id = $1 RETURNING *")
+            .bind(&id.0)
+            .fetch_optional(connection)
+            .await?;
     row.map(OrganizationRow::read).transpose()
 }
 
@@ -217,7 +219,7 @@ pub(super) async fn lock_by_customer(
     customer: &str,
 ) -> Result<Option<Organization>, Error> {
     let row: Option<OrganizationRow> =
-        sqlx::query_as("UPDATE organizations SET id = id WHERE stripe_customer_id = $1 RETURNING *")
+        sqlx::query_as("UPDATE organizations SET revision = revision WHERE stripe_customer_id = $1 RETURNING *")
             .bind(customer)
             .fetch_optional(connection)
             .await?;

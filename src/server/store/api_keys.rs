@@ -190,7 +190,8 @@ impl Store {
     pub async fn keys(&self, organization: Option<&OrganizationId>) -> Result<Vec<ListedKey>, Error> {
         Ok(sqlx::query_as(
             "SELECT id, organization_id, name, hint, access, created_by, created_at, last_used_at, revoked_at
-             FROM api_keys WHERE COALESCE(organization_id, '') = $1 ORDER BY created_at DESC, id DESC",
+             FROM api_keys WHERE organization_id = $1 OR (organization_id IS NULL AND $1 = '')
+             ORDER BY created_at DESC, id DESC",
         )
         .bind(organization.map_or("", |organization| &organization.0))
         .fetch_all(&self.pool)

@@ -91,7 +91,7 @@ async fn insert(connection: &mut AnyConnection, rows: &[(Arrival, Timestamp)]) -
         "INSERT INTO stripe_events (id, type, livemode, payload, created_at, received_at, status, attempts,
              next_attempt_at)
          VALUES {} ON CONFLICT (id) DO NOTHING RETURNING id",
-        places(rows.len(), 9)
+        places(connection, rows.len(), 9)
     );
     // Nothing but numbers was put into it.
     let mut query = sqlx::query_scalar(AssertSqlSafe(sql));

@@ -45,7 +45,7 @@ impl Store {
     pub async fn begin_checkout(&self, terms: CheckoutTerms, now: Timestamp) -> Result<(Checkout, Vec<String>), Error> {
         self.write(move |connection| {
             Box::pin(async move {
-                sqlx::query("UPDATE organizations SET id = id WHERE id = $1")
+                sqlx::query("UPDATE organizations SET revision = revision WHERE id = $1")
                     .bind(&terms.organization.0)
                     .execute(&mut *connection)
                     .await?;

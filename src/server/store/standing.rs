@@ -14,6 +14,7 @@ use domain::time::Timestamp;
 use domain::usage::{Counter, Credits};
 use domain::window::{PaidPeriod, Zone};
 use quick_cache::sync::Cache;
+use serde::Deserialize;
 use sqlx::{AnyConnection, AssertSqlSafe, FromRow};
 
 use super::{Error, Store};
@@ -100,7 +101,7 @@ pub(super) const STANDING: &str =
     "id, kind, subscription_tier, tier_reason, tier_review_at, subscribed_plan, paid_from,
     paid_until, time_zone";
 
-#[derive(FromRow)]
+#[derive(FromRow, Deserialize)]
 pub(super) struct StandingRow {
     pub(super) id: String,
     kind: String,
@@ -140,7 +141,11 @@ impl StandingRow {
     }
 }
 
-#[derive(FromRow)]
+/// The columns of a [`CounterRow`].
+pub(super) const COUNTER: &str =
+    "organization_id, meter, window_start, included, used, from_credits, reserved, carried, warned";
+
+#[derive(FromRow, Deserialize)]
 pub(super) struct CounterRow {
     pub(super) organization_id: String,
     pub(super) meter: String,
@@ -171,7 +176,10 @@ impl CounterRow {
     }
 }
 
-#[derive(FromRow)]
+/// The columns of a [`GrantRow`].
+pub(super) const GRANT: &str = "id, organization_id, feature, meter, remaining, expires_at";
+
+#[derive(FromRow, Deserialize)]
 pub(super) struct GrantRow {
     pub(super) id: String,
     pub(super) organization_id: String,
@@ -228,21 +236,23 @@ async fn load(connection: &mut AnyConnection, organization: &OrganizationId) -> 
             .await?;
     let Some(row) = row else { return Ok(None) };
     let mut standing = row.read()?;
-    let counters: Vec<CounterRow> = sqlx::query_as("SELECT * FROM usage_counters WHERE organization_id = $1")
-        .bind(&organization.0)
-        .fetch_all(&mut *connection)
-        .await?;
+    let counters: Vec<CounterRow> =
+        sqlx::query_as(AssertSqlSafe(format!("SELECT {COUNTER} FROM usage_counters WHERE organization_id = $1")))
+            .bind(&organization.0)
+            .fetch_all(&mut *connection)
+            .await?;
     for row in counters {
         let meter = meter_id(&row.meter)?;
         if let Some(counter) = row.read()? {
             standing.counters.insert(meter, counter);
         }
     }
-    let grants: Vec<GrantRow> =
-        sqlx::query_as("SELECT * FROM grants WHERE organization_id = $1 AND (remaining > 0 OR feature IS NOT NULL)")
-            .bind(&organization.0)
-            .fetch_all(connection)
-            .await?;
+    let grants: Vec<GrantRow> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT {GRANT} FROM grants WHERE organization_id = $1 AND (remaining > 0 OR feature IS NOT NULL)"
+    )))
+    .bind(&organization.0)
+    .fetch_all(connection)
+    .await?;
     for row in grants {
         if let Some(meter) = &row.meter {
             standing.credits.entry(meter_id(meter)?).or_default().push(row.credits()?);

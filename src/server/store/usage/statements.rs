@@ -6,37 +6,35 @@ use domain::entitlement::Standing;
 use domain::organization::OrganizationId;
 use domain::time::Timestamp;
 use domain::usage::{Counter, Credits, Taken};
-use sqlx::{AnyConnection, AssertSqlSafe, FromRow};
+use serde::Deserialize;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::book::{Book, Key, Reservation};
 use super::{Idempotency, Receipt};
 use crate::server::store::Error;
-use crate::server::store::rows::{hold, list, pieces, places};
-use crate::server::store::standing::{CounterRow, GrantRow, STANDING, StandingRow, meter_id, number};
+use crate::server::store::rows::{LookUp, pieces, places};
+use crate::server::store::standing::{COUNTER, CounterRow, GRANT, GrantRow, STANDING, StandingRow, meter_id, number};
 
 /// What the keys were answered before.
 pub(super) async fn answers(
     connection: &mut AnyConnection,
     keys: &BTreeSet<(String, String)>,
 ) -> Result<BTreeMap<(String, String), (String, Receipt)>, Error> {
-    let keys: Vec<_> = keys.iter().collect();
+    let look_up = LookUp {
+        table: "idempotent_answers",
+        columns: "scope, key, fingerprint, answer",
+        by: ["scope", "key"],
+        only: "",
+        hold: false,
+    };
+    let keys: Vec<_> = keys.iter().map(|(scope, key)| [&**scope, &**key]).collect();
+    let rows: Vec<(String, String, String, String)> = look_up.fetch(connection, &keys).await?;
     let mut answers = BTreeMap::new();
-    for piece in pieces(&keys) {
-        let sql = format!(
-            "SELECT scope, key, fingerprint, answer FROM idempotent_answers WHERE (scope, key) IN (VALUES {})",
-            places(piece.len(), 2)
-        );
-        let mut query = sqlx::query_as(AssertSqlSafe(sql));
-        for (scope, key) in piece {
-            query = query.bind(scope.clone()).bind(key.clone());
-        }
-        let rows: Vec<(String, String, String, String)> = query.fetch_all(&mut *connection).await?;
-        for (scope, key, fingerprint, answer) in rows {
-            let unreadable =
-                |error: serde_json::Error| Error::Unreadable { table: "idempotent_answers", value: error.to_string() };
-            let receipt: Receipt = serde_json::from_str(&answer).map_err(unreadable)?;
-            answers.insert((scope, key), (fingerprint, receipt));
-        }
+    for (scope, key, fingerprint, answer) in rows {
+        let unreadable =
+            |error: serde_json::Error| Error::Unreadable { table: "idempotent_answers", value: error.to_string() };
+        let receipt: Receipt = serde_json::from_str(&answer).map_err(unreadable)?;
+        answers.insert((scope, key), (fingerprint, receipt));
     }
     Ok(answers)
 }
@@ -46,20 +44,10 @@ pub(super) async fn standings(
     connection: &mut AnyConnection,
     organizations: &BTreeSet<&OrganizationId>,
 ) -> Result<BTreeMap<OrganizationId, Standing>, Error> {
-    let organizations: Vec<_> = organizations.iter().collect();
-    let mut standings = BTreeMap::new();
-    for piece in pieces(&organizations) {
-        let sql = format!("SELECT {STANDING} FROM organizations WHERE id IN ({})", list(piece.len()));
-        let mut query = sqlx::query_as(AssertSqlSafe(sql));
-        for organization in piece {
-            query = query.bind(organization.0.clone());
-        }
-        let rows: Vec<StandingRow> = query.fetch_all(&mut *connection).await?;
-        for row in rows {
-            standings.insert(OrganizationId(row.id.clone()), row.read()?);
-        }
-    }
-    Ok(standings)
+    let look_up = LookUp { table: "organizations", columns: STANDING, by: ["id"], only: "", hold: false };
+    let keys: Vec<_> = organizations.iter().map(|organization| [&*organization.0]).collect();
+    let rows: Vec<StandingRow> = look_up.fetch(connection, &keys).await?;
+    rows.into_iter().map(|row| Ok((OrganizationId(row.id.clone()), row.read()?))).collect()
 }
 
 /// The counters, held until the transaction ends; one that is not there is made, and counts as none.
@@ -84,25 +72,15 @@ async fn select_counters(
     connection: &mut AnyConnection,
     keys: &BTreeSet<Key>,
 ) -> Result<BTreeMap<Key, Option<Counter>>, Error> {
-    let keys: Vec<_> = keys.iter().collect();
-    let mut counters = BTreeMap::new();
-    for piece in pieces(&keys) {
-        let sql = format!(
-            "SELECT * FROM usage_counters WHERE (organization_id, meter) IN (VALUES {})
-             ORDER BY organization_id, meter{}",
-            places(piece.len(), 2),
-            hold(connection)
-        );
-        let mut query = sqlx::query_as(AssertSqlSafe(sql));
-        for (organization, meter) in piece {
-            query = query.bind(organization.0.clone()).bind(meter.to_string());
-        }
-        let rows: Vec<CounterRow> = query.fetch_all(&mut *connection).await?;
-        for row in rows {
-            counters.insert((OrganizationId(row.organization_id.clone()), meter_id(&row.meter)?), row.read()?);
-        }
-    }
-    Ok(counters)
+    let look_up =
+        LookUp { table: "usage_counters", columns: COUNTER, by: ["organization_id", "meter"], only: "", hold: true };
+    let keys: Vec<_> = keys.iter().map(|(organization, meter)| [&*organization.0, meter.as_str()]).collect();
+    let rows: Vec<CounterRow> = look_up.fetch(connection, &keys).await?;
+    let read = |row: &CounterRow| {
+        let key = (OrganizationId(row.organization_id.clone()), meter_id(&row.meter)?);
+        Ok((key, row.read()?))
+    };
+    rows.iter().map(read).collect()
 }
 
 /// A window that no counter is in: of a row that was only made to be held.
@@ -113,7 +91,7 @@ async fn upsert(connection: &mut AnyConnection, rows: &[(&Key, Counter, i64)], o
         "INSERT INTO usage_counters (organization_id, meter, window_start, included, used, from_credits, reserved,
              carried, warned)
          VALUES {} ON CONFLICT (organization_id, meter) DO {on_conflict}",
-        places(rows.len(), 9)
+        places(connection, rows.len(), 9)
     );
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for ((organization, meter), counter, window_start) in rows {
@@ -138,29 +116,19 @@ pub(super) async fn credits(
     keys: &BTreeSet<Key>,
     held: &BTreeSet<&str>,
 ) -> Result<BTreeMap<Key, Vec<Credits>>, Error> {
-    let organizations: Vec<_> =
-        keys.iter().map(|(organization, _)| organization).collect::<BTreeSet<_>>().into_iter().collect();
-    let mut rows: Vec<GrantRow> = Vec::new();
-    for piece in pieces(&organizations) {
-        let sql = format!(
-            "SELECT * FROM grants WHERE meter IS NOT NULL AND remaining > 0 AND organization_id IN ({})",
-            list(piece.len())
-        );
-        let mut query = sqlx::query_as(AssertSqlSafe(sql));
-        for organization in piece {
-            query = query.bind(organization.0.clone());
-        }
-        rows.extend(query.fetch_all(&mut *connection).await?);
-    }
-    let held: Vec<_> = held.iter().collect();
-    for piece in pieces(&held) {
-        let sql = format!("SELECT * FROM grants WHERE remaining = 0 AND id IN ({})", list(piece.len()));
-        let mut query = sqlx::query_as(AssertSqlSafe(sql));
-        for id in piece {
-            query = query.bind((**id).to_owned());
-        }
-        rows.extend(query.fetch_all(&mut *connection).await?);
-    }
+    let organizations: BTreeSet<_> = keys.iter().map(|(organization, _)| [&*organization.0]).collect();
+    let organizations: Vec<_> = organizations.into_iter().collect();
+    let left = LookUp {
+        table: "grants",
+        columns: GRANT,
+        by: ["organization_id"],
+        only: " AND t.meter IS NOT NULL AND t.remaining > 0",
+        hold: false,
+    };
+    let mut rows: Vec<GrantRow> = left.fetch(connection, &organizations).await?;
+    let held: Vec<_> = held.iter().map(|id| [*id]).collect();
+    let used_up = LookUp { table: "grants", columns: GRANT, by: ["id"], only: " AND t.remaining = 0", hold: false };
+    rows.extend(used_up.fetch::<GrantRow>(connection, &held).await?);
     let mut credits: BTreeMap<Key, Vec<Credits>> = BTreeMap::new();
     for row in rows {
         let Some(meter) = &row.meter else { continue };
@@ -170,7 +138,7 @@ pub(super) async fn credits(
     Ok(credits)
 }
 
-#[derive(FromRow)]
+#[derive(Deserialize)]
 struct ReservationRow {
     id: String,
     organization_id: String,
@@ -182,36 +150,38 @@ struct ReservationRow {
     expires_at: i64,
 }
 
+impl ReservationRow {
+    fn read(self) -> Result<(String, Reservation), Error> {
+        let unreadable =
+            |error: serde_json::Error| Error::Unreadable { table: "reservations", value: error.to_string() };
+        let taken: Taken = serde_json::from_str(&self.taken).map_err(unreadable)?;
+        let reservation = Reservation {
+            key: (OrganizationId(self.organization_id), meter_id(&self.meter)?),
+            amount: number(self.amount)?,
+            taken,
+            window_start: self.window_start,
+            status: self.status,
+            expires_at: self.expires_at,
+        };
+        Ok((self.id, reservation))
+    }
+}
+
 /// The reservations of these names.
 pub(super) async fn reservations(
     connection: &mut AnyConnection,
     ids: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, Reservation>, Error> {
-    let ids: Vec<_> = ids.iter().collect();
-    let mut reservations = BTreeMap::new();
-    for piece in pieces(&ids) {
-        let sql = format!("SELECT * FROM reservations WHERE id IN ({})", list(piece.len()));
-        let mut query = sqlx::query_as(AssertSqlSafe(sql));
-        for id in piece {
-            query = query.bind((**id).to_owned());
-        }
-        let rows: Vec<ReservationRow> = query.fetch_all(&mut *connection).await?;
-        for row in rows {
-            let unreadable =
-                |error: serde_json::Error| Error::Unreadable { table: "reservations", value: error.to_string() };
-            let taken: Taken = serde_json::from_str(&row.taken).map_err(unreadable)?;
-            let reservation = Reservation {
-                key: (OrganizationId(row.organization_id), meter_id(&row.meter)?),
-                amount: number(row.amount)?,
-                taken,
-                window_start: row.window_start,
-                status: row.status,
-                expires_at: row.expires_at,
-            };
-            reservations.insert(row.id, reservation);
-        }
-    }
-    Ok(reservations)
+    let look_up = LookUp {
+        table: "reservations",
+        columns: "id, organization_id, meter, amount, taken, window_start, status, expires_at",
+        by: ["id"],
+        only: "",
+        hold: false,
+    };
+    let ids: Vec<_> = ids.iter().map(|id| [*id]).collect();
+    let rows: Vec<ReservationRow> = look_up.fetch(connection, &ids).await?;
+    rows.into_iter().map(ReservationRow::read).collect()
 }
 
 /// Writes what the group has changed.
@@ -298,7 +268,7 @@ async fn write_entries(connection: &mut AnyConnection, book: &Book) -> Result<()
             "INSERT INTO usage_entries (id, organization_id, meter, amount, from_credits, window_start, at, actor,
                  reservation_id)
              VALUES {}",
-            places(piece.len(), 9)
+            places(connection, piece.len(), 9)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for entry in piece {
@@ -327,7 +297,7 @@ pub(super) async fn keep_answers(
     for piece in pieces(&answers) {
         let sql = format!(
             "INSERT INTO idempotent_answers (scope, key, fingerprint, answer, at) VALUES {}",
-            places(piece.len(), 5)
+            places(connection, piece.len(), 5)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for (idempotency, receipt, at) in piece {
