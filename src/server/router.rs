@@ -15,7 +15,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use super::routes::{billing, health, keys, organizations, playground, subscription, theme, updates, usage, webhook};
-use super::{App, api, assets, auth, guard, pages};
+use super::{App, api, assets, auth, guard, pages, request_id};
 use crate::error::{AppError, Code};
 
 /// The largest body that anybody may send: an event is a few kilobytes.
@@ -37,6 +37,7 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(failed))
         .layer(TraceLayer::new_for_http())
+        .layer(from_fn(request_id::known))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .with_state(app)
@@ -101,7 +102,8 @@ fn for_machines() -> Router<App> {
         .route("/robots.txt", public("robots.txt"))
 }
 
-/// A handler that panicked answers like any other failure. The panic itself is in the log.
+/// A handler that panicked answers like any other failure. The panic itself is in the log, beside this line.
 fn failed(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!(request = request_id::current().unwrap_or_default(), "a handler panicked");
     AppError::new(Code::Internal, "Something went wrong on our side. Please try again.").into_response()
 }
