@@ -4,9 +4,9 @@
 
 use axum::body::to_bytes;
 use axum::extract::Request;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use tower_http::request_id::RequestId;
 
 use crate::error::AppError;
@@ -30,17 +30,17 @@ pub async fn known(request: Request, next: Next) -> Response {
     CURRENT.scope(id, next.run(request)).await
 }
 
-/// Puts the id into the failure of a server function. The framework makes some of them itself, and all of them into
-/// bytes, before we see them.
+/// Puts the id into the failure of a server function, and its status before it. The framework makes some of them
+/// itself, and all of them into bytes with status 500, before we see them.
 pub async fn into_failure(response: Response) -> Response {
     let failed = response.status().is_client_error() || response.status().is_server_error();
     let Some(id) = current().filter(|_| failed) else { return response };
     let (mut head, body) = response.into_parts();
     let Ok(bytes) = to_bytes(body, LONGEST).await else { return Response::from_parts(head, axum::body::Body::empty()) };
-    let told = serde_json::from_slice::<AppError>(&bytes)
-        .ok()
-        .and_then(|error| serde_json::to_vec(&AppError { request_id: Some(id), ..error }).ok());
-    let Some(told) = told else { return Response::from_parts(head, bytes.into()) };
+    // What is not one of ours is the framework's word that it has no such function.
+    let Ok(error) = serde_json::from_slice::<AppError>(&bytes) else { return AppError::not_found().into_response() };
+    head.status = StatusCode::from_u16(error.code.status()).unwrap_or(head.status);
     head.headers.remove(header::CONTENT_LENGTH);
+    let told = serde_json::to_vec(&AppError { request_id: Some(id), ..error }).unwrap_or_default();
     Response::from_parts(head, told.into())
 }

@@ -23,6 +23,7 @@ mod process;
 mod race;
 mod readme;
 mod restart;
+mod tenants;
 mod tidy;
 mod usage_pages;
 mod webhook;
