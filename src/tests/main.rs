@@ -11,6 +11,7 @@ mod convergence;
 mod crash;
 #[path = "../dev.rs"]
 mod dev;
+mod documents;
 mod faults;
 mod guard;
 mod harness;

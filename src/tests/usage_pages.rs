@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::comparable;
-use crate::harness::{Browser, World, location};
+use crate::harness::{Browser, World, location, text_of};
 
 /// Uses so much of a meter on the playground, and reads the page that comes back.
 async fn play(browser: &Browser, meter: &str, amount: &str) -> String {
@@ -13,11 +13,6 @@ async fn play(browser: &Browser, meter: &str, amount: &str) -> String {
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["cache-control"], "no-store");
     text_of(&response.text().await.unwrap())
-}
-
-/// A page's text as somebody reads it, without the marks between its pieces.
-fn text_of(html: &str) -> String {
-    html.replace("<!>", "").replace("&quot;", "\"").replace("&#x27;", "'").replace("&amp;", "&")
 }
 
 async fn read(browser: &Browser, path: &str) -> String {
