@@ -72,6 +72,8 @@ pub struct Parts {
     pub syncs: billing::Turns,
     /// The API, as the page about it shows it.
     pub api: Arc<ApiDescription>,
+    /// Keys that were made a moment ago.
+    pub fresh_keys: keys::Fresh,
     /// How often a key may call.
     pub rates: api::Rates,
     /// Pages that are open.
@@ -107,6 +109,7 @@ impl App {
             inbox: inbox::Bell::default(),
             syncs: billing::Turns::default(),
             api: Arc::new(api::description(&config)),
+            fresh_keys: keys::Fresh::default(),
             rates: api::Rates::new(config.api_calls_per_second),
             live,
             stopping: tokio::sync::watch::Sender::new(false),

@@ -287,6 +287,51 @@ async fn a_key_is_shown_once_works_and_is_refused_after_revoking() {
     }
 }
 
+/// What `value="…"` of the page begins so.
+fn value<'p>(page: &'p str, before: &str) -> &'p str {
+    page.split(before).nth(1).unwrap().split("value=\"").nth(1).unwrap().split('"').next().unwrap()
+}
+
+#[tokio::test]
+async fn a_form_sent_twice_makes_one_key() {
+    let world = World::start().await;
+    let browser = world.signed_in("ada").await;
+    let form = read(&browser, "/settings/api-keys").await;
+    let token = value(&form, "name=\"token\"");
+    let fields = [("name", "worker"), ("access", "write"), ("token", token)];
+    // A double click: the browser shows the second answer, and its key is good.
+    let clicks = futures::future::join_all((0..5).map(|_| browser.post("/api/keys", &fields))).await;
+    let mut secrets = Vec::new();
+    for click in clicks {
+        assert_eq!(click.status(), StatusCode::OK);
+        secrets.push(value(&click.text().await.unwrap(), "data-testid=\"secret\"").to_owned());
+    }
+    secrets.dedup();
+    assert_eq!((secrets.len(), world.count("api_keys").await), (1, 1));
+    assert_eq!(consume(&world, &secrets[0], "build-hours").await.0, StatusCode::OK);
+    let audit = read(&browser, "/settings/audit").await;
+    assert_eq!(audit.matches("Made the API key worker.").count(), 1, "{audit}");
+
+    // Loaded again later, where the secret is known no more: it is not shown again, and there is no other.
+    let mut world = world;
+    world.restart().await;
+    let again = browser.post("/api/keys", &fields).await;
+    assert_eq!(again.status(), StatusCode::CONFLICT);
+    let said = text_of(&again.text().await.unwrap());
+    assert!(said.contains("worker was made before") && !said.contains(&secrets[0]), "{said}");
+    assert_eq!(world.count("api_keys").await, 1);
+
+    // Another name is another key, and so is the same name in a new form, or somebody else's with this token.
+    let other = [("name", "reader"), ("access", "read"), ("token", token)];
+    assert_eq!(browser.post("/api/keys", &other).await.status(), StatusCode::OK);
+    let form = read(&browser, "/settings/api-keys").await;
+    let fresh = [("name", "worker"), ("access", "write"), ("token", value(&form, "name=\"token\""))];
+    assert_eq!(browser.post("/api/keys", &fresh).await.status(), StatusCode::OK);
+    let grace = world.signed_in("grace").await;
+    assert_eq!(grace.post("/api/keys", &fields).await.status(), StatusCode::OK);
+    assert_eq!(world.count("api_keys").await, 4);
+}
+
 #[tokio::test]
 async fn the_playground_answers_as_the_api_does() {
     let world = World::start().await;

@@ -46,7 +46,7 @@ mod usage;
 mod writer;
 
 pub use accounts::{Identity, Membership};
-pub use api_keys::{ApiKey, KeyAccess, ListedKey, NewKey};
+pub use api_keys::{ApiKey, Kept, KeyAccess, ListedKey, NewKey};
 pub use audit::{Action, Actor, AuditEntry, TimelineEntry};
 pub use checkouts::{Checkout, CheckoutTerms};
 pub use disputes::DisputeRow;
