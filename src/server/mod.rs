@@ -32,6 +32,7 @@ pub mod pages;
 pub mod playground;
 pub mod prices;
 pub mod reconcile;
+pub mod refunds;
 pub mod request_id;
 pub mod router;
 pub mod routes;
