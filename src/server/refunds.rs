@@ -30,6 +30,6 @@ impl App {
         self.store.purchase_paid(&purchase, None, actor, self.moment()).await?;
         let paid_back = PaidBack { charge: charge.id.clone(), back, of: charge.amount };
         let found = self.store.take_back(&purchase, paid_back, event, self.moment()).await?;
-        Ok(found.is_none().then_some("the purchase is not one of ours"))
+        Ok((!found).then_some("the purchase is not one of ours"))
     }
 }

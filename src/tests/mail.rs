@@ -89,7 +89,7 @@ async fn a_change_of_the_time_zone_repeats_no_warning_and_swallows_none() {
         let world = World::with_catalog(catalog).await;
         let browser = world.signed_in("ada").await;
         let (service, organization) = (Service::new(&world).await, id_of(&browser).await);
-        let uses = async |amount: i64| {
+        let consume = async |amount: i64| {
             service.done("/api/v1/usage", json!({"organization": organization, "meter": meter, "amount": amount})).await
         };
         let mut told = 0;
@@ -97,13 +97,13 @@ async fn a_change_of_the_time_zone_repeats_no_warning_and_swallows_none() {
             let mut used = 0;
             for level in levels {
                 around_the_world(&world, &browser).await;
-                let receipt = uses(level - used).await;
+                let receipt = consume(level - used).await;
                 assert_eq!(receipt["meter"]["used"], level, "count {count} of {meter}");
                 used = level;
                 told += 1;
                 around_the_world(&world, &browser).await;
                 if meter == "ai-embeddings" {
-                    uses(1).await;
+                    consume(1).await;
                     used += 1;
                 }
                 assert_eq!(world.count("usage_warnings").await, told, "{level} of {meter} in count {count}");

@@ -173,8 +173,8 @@ async fn a_pack_that_is_paid_back_takes_along_what_is_left_of_it() {
     uses(&service, &organization, 30).await;
     has(&service, &organization, 230).await;
     // What is held of it is used, or gone.
-    let hold = json!({"organization": organization, "meter": "ai-credits", "amount": 100});
-    let held = service.done("/api/v1/reserve", hold).await;
+    let some = json!({"organization": organization, "meter": "ai-credits", "amount": 100});
+    let held = service.done("/api/v1/reserve", some).await;
     refund(&world, None).await;
     world.settled().await;
     has(&service, &organization, 0).await;
@@ -265,7 +265,7 @@ async fn what_is_used_while_a_pack_is_paid_back_is_used_once() {
     let world = World::with_catalog("chat").await;
     let (ada, service, organization) = with_pack(&world).await;
     let use_one = || service.post("/api/v1/usage", json!({"organization": organization, "meter": "ai-credits"}));
-    let (_, answers) = tokio::join!(refund(&world, None), futures::future::join_all((0..40).map(|_| use_one())));
+    let ((), answers) = tokio::join!(refund(&world, None), futures::future::join_all((0..40).map(|_| use_one())));
     world.settled().await;
     let used = answers.iter().filter(|(status, _)| *status == StatusCode::OK).count();
     has(&service, &organization, 0).await;

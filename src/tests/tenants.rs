@@ -227,7 +227,8 @@ fn text_of(row: &AnyRow) -> String {
         Ok(text) => format!("{text:?}"),
         Err(_) => format!("{:?}", row.get::<Option<i64>, _>(at)),
     };
-    row.columns().iter().enumerate().map(|(at, column)| format!("{}={} ", column.name(), cell(at))).collect()
+    let cells = row.columns().iter().enumerate().map(|(at, column)| format!("{}={}", column.name(), cell(at)));
+    cells.collect::<Vec<_>>().join(" ")
 }
 
 /// Tries one address, and sees that nothing comes of it.

@@ -39,14 +39,14 @@ struct Grant {
 
 impl Store {
     /// Takes back what a pack gave in the measure in which its payment went back, and settles the event that told it,
-    /// unless that tells more. `None` where there is no such purchase.
+    /// unless that tells more. Says whether there is such a purchase.
     pub async fn take_back(
         &self,
         purchase: &str,
         paid_back: PaidBack,
         (event, settles): (&str, bool),
         moment: Moment,
-    ) -> Result<Option<()>, Error> {
+    ) -> Result<bool, Error> {
         let (purchase, event) = (purchase.to_owned(), event.to_owned());
         self.write(move |connection| {
             Box::pin(async move {
@@ -55,7 +55,7 @@ impl Store {
                         .bind(&purchase)
                         .fetch_optional(&mut *connection)
                         .await?;
-                let Some(bought) = bought else { return Ok(None) };
+                let Some(bought) = bought else { return Ok(false) };
                 let organization = OrganizationId(bought.organization_id.clone());
                 lock(connection, &organization).await?;
                 hold(connection, &bought).await?;
@@ -72,7 +72,7 @@ impl Store {
                     events::finish(connection, &event, Some(&organization), Decision::applied(what), moment.wall)
                         .await?;
                 }
-                Ok(Some(()))
+                Ok(true)
             })
         })
         .await
