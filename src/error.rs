@@ -87,12 +87,15 @@ pub struct AppError {
     pub code: Code,
     /// What happened and what to do, in a sentence.
     pub message: String,
+    /// The request that failed, where a server function tells it to whoever called it over HTTP.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "requestId")]
+    pub request_id: Option<String>,
 }
 
 impl AppError {
     /// A failure with its sentence.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), request_id: None }
     }
 
     /// There is no such page or thing.

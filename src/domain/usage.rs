@@ -46,6 +46,16 @@ impl Counter {
     }
 }
 
+/// What stays of so many credits that were sold when so much of what was paid goes back: in the same measure, rounded for
+/// the customer.
+pub fn kept_of(sold: u64, back: u64, of: u64) -> u64 {
+    if back >= of {
+        return if back == 0 { sold } else { 0 };
+    }
+    let goes = u128::from(sold) * u128::from(back) / u128::from(of);
+    sold.saturating_sub(u64::try_from(goes).unwrap_or(sold))
+}
+
 /// Credits: so much of a meter, on top of the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -36,6 +36,8 @@ pub struct KeysView {
     pub keys: Vec<KeyLine>,
     /// Why no key can be made, where that is locked.
     pub locked: Option<Locked>,
+    /// What the form is known by, so that it makes one key however often it is sent.
+    pub token: String,
 }
 
 /// A key in the list.
@@ -103,7 +105,7 @@ fn Keys(keys: KeysView, made: Option<MadeKey>) -> impl IntoView {
                     </section>
                 }
                 .into_any(),
-                None => view! { <NewKey /> }.into_any(),
+                None => view! { <NewKey token=keys.token /> }.into_any(),
             }}
             <List keys=keys.keys />
         </div>
@@ -126,11 +128,12 @@ fn Made(made: MadeKey) -> impl IntoView {
 }
 
 #[component]
-fn NewKey() -> impl IntoView {
+fn NewKey(token: String) -> impl IntoView {
     view! {
         <section class="card" aria-labelledby="new">
             <h2 id="new">"New key"</h2>
             <form class="stack" method="post" action="/api/keys">
+                <input type="hidden" name="token" value=token autocomplete="off" />
                 <div class="field">
                     <label for="name">"Name"</label>
                     <input class="wide" id="name" name="name" type="text" required maxlength="80" autocomplete="off" aria-describedby="name-note" />

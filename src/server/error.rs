@@ -4,9 +4,9 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 
-use super::{auth, store, stripe};
+use super::api::Problem;
+use super::{auth, request_id, store, stripe};
 use crate::error::{AppError, Code};
 
 /// What went wrong.
@@ -60,7 +60,8 @@ impl Error {
                 "Something went wrong on our side. Please try again; if it stays, tell us the request id.",
             ),
         };
-        tracing::error!(error = %self, code = code.as_str(), "a request failed");
+        let request = request_id::current().unwrap_or_default();
+        tracing::error!(request, error = %self, code = code.as_str(), "a request failed");
         AppError::new(code, message)
     }
 }
@@ -75,14 +76,7 @@ impl IntoResponse for Error {
 impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = json!({
-            "type": "about:blank",
-            "title": self.code.title(),
-            "status": status.as_u16(),
-            "detail": self.message,
-            "code": self.code.as_str(),
-        });
-        let mut response = (status, Json(body)).into_response();
+        let mut response = (status, Json(Problem::of(&self))).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response.extensions_mut().insert(self);

@@ -112,6 +112,7 @@ fn subscription_of(subject: &Subject) -> Option<&String> {
         Subject::CheckoutExpired(_)
         | Subject::PurchasePaid(_)
         | Subject::Dispute(_)
+        | Subject::Refund(_)
         | Subject::PaymentMethod(_)
         | Subject::CustomerDeleted(_)
         | Subject::Nothing => None,
@@ -176,6 +177,10 @@ async fn settle(app: &App, stored: &InboxEvent, event: Option<Event>) -> Result<
             }
             ignore(app, id, "the purchase is not one of ours").await
         }
+        Subject::Refund(charge) => match app.refunded(&charge, id).await? {
+            Some(why) => ignore(app, id, why).await,
+            None => Ok(()),
+        },
         Subject::Dispute(news) => settle_dispute(app, id, news).await,
         Subject::PaymentMethod(customer) => look_at_customer(app, id, &customer).await,
         Subject::CustomerDeleted(customer) => {
@@ -229,9 +234,15 @@ async fn settle_invoice(app: &App, event: &str, news: InvoiceNews) -> Result<(),
     }
 }
 
+/// Stripe's word for a dispute after which the money stays away.
+const LOST: &str = "lost";
+
 async fn settle_dispute(app: &App, event: &str, news: DisputeNews) -> Result<(), Error> {
-    let customer = app.stripe.customer_of_charge(&news.charge).await?;
-    let organization = match &customer {
+    let charge = app.stripe.charge(&news.charge).await?;
+    if news.status == LOST {
+        app.lost(&charge, news.amount, event).await?;
+    }
+    let organization = match &charge.customer {
         Some(customer) => app.store.organization_of_customer(customer).await?,
         None => None,
     };

@@ -1,6 +1,8 @@
 //! Keys for services. The secret is shown once; only its hash is kept.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use domain::catalog::Gate;
 use domain::organization::OrganizationId;
@@ -10,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::App;
 use super::clock::Clock;
 use super::error::Error;
-use super::store::{Action, Actor, KeyAccess, NewKey};
+use super::store::{Action, Actor, Kept, KeyAccess, NewKey};
 use crate::error::Code;
 use crate::visitor::Account;
 
@@ -19,6 +21,8 @@ const PREFIX: &str = "bhk_";
 const BYTES: usize = 24;
 /// The longest name, in characters.
 const NAME: usize = 80;
+/// How long a second click of a double click may take. Afterwards the secret is forgotten here as well.
+const FRESH: Duration = Duration::from_secs(10);
 /// How many characters at the end tell keys apart.
 const HINT: usize = 4;
 
@@ -73,16 +77,51 @@ pub(super) fn require_keys(account: &Account) -> Result<(), Error> {
 }
 
 impl App {
-    /// Makes a key for somebody's own organization. Answers with its id and its secret, which is not seen again.
-    pub async fn make_key(&self, account: &Account, name: &str, access: KeyAccess) -> Result<(String, Secret), Error> {
+    /// Makes a key for somebody's own organization. Answers with its id and its secret, which is not seen again. The
+    /// same click twice makes one key: `form` is the form's token.
+    pub async fn make_key(
+        &self,
+        account: &Account,
+        name: &str,
+        access: KeyAccess,
+        form: Option<&str>,
+    ) -> Result<(String, Secret), Error> {
         require_keys(account)?;
         let organization = &account.organization;
         let (standing, now) = self.standing(organization).await?;
         if let Some(answer) = self.closed(Gate::ApiKeys, &standing, now) {
             return Err(Error::refused(Code::Forbidden, self.locked(account, &answer).await?.reason));
         }
-        let (key, secret) = self.create_key(Some(organization.clone()), name, access, &account.user.0).await?;
-        let action = Action::KeyMade { key: key.clone(), name: name.trim().to_owned(), access: access.as_str() };
+        let name = name_of(name)?;
+        let form = form.map(|token| click(account, token, name, access));
+        // Both answers to a double click show the same secret: the browser shows the second only.
+        let secret = match &form {
+            Some(form) => self.fresh_keys.secret(form, Secret::new()?),
+            None => Secret::new()?,
+        };
+        let key = NewKey {
+            organization: Some(organization.clone()),
+            name: name.to_owned(),
+            hash: secret.hash(),
+            hint: secret.hint(),
+            access,
+            created_by: account.user.0.clone(),
+            form,
+        };
+        let key = match self.store.create_key(key, Clock::wall()).await? {
+            Kept::New(key) => key,
+            Kept::Before { id, hash } if hash == secret.hash() => return Ok((id, secret)),
+            Kept::Before { .. } => {
+                return Err(Error::refused(
+                    Code::Conflict,
+                    format!(
+                        "{name} was made before, and its key was shown then. If it was not copied, revoke it under \
+                         Settings, API keys, and make another."
+                    ),
+                ));
+            }
+        };
+        let action = Action::KeyMade { key: key.clone(), name: name.to_owned(), access: access.as_str() };
         self.store.record(organization, Actor::User(account.user.clone()), action, now).await?;
         Ok((key, secret))
     }
@@ -107,10 +146,7 @@ impl App {
         access: KeyAccess,
         created_by: &str,
     ) -> Result<(String, Secret), Error> {
-        let name = name.trim();
-        if name.is_empty() || name.chars().count() > NAME {
-            return Err(Error::refused(Code::Invalid, format!("Give the key a name of 1 to {NAME} characters.")));
-        }
+        let name = name_of(name)?;
         if let Some(organization) = &organization
             && self.store.organization(organization).await?.is_none()
         {
@@ -124,7 +160,48 @@ impl App {
             hint: secret.hint(),
             access,
             created_by: created_by.to_owned(),
+            form: None,
         };
-        Ok((self.store.create_key(key, Clock::wall()).await?, secret))
+        match self.store.create_key(key, Clock::wall()).await? {
+            Kept::New(id) | Kept::Before { id, .. } => Ok((id, secret)),
+        }
+    }
+}
+
+/// A name that a key may have.
+fn name_of(text: &str) -> Result<&str, Error> {
+    let name = text.trim();
+    if name.is_empty() || name.chars().count() > NAME {
+        return Err(Error::refused(Code::Invalid, format!("Give the key a name of 1 to {NAME} characters.")));
+    }
+    Ok(name)
+}
+
+/// What tells a click from another: whose it is, the form, and what is written in it. Who goes back and writes another
+/// name wants another key.
+fn click(account: &Account, token: &str, name: &str, access: KeyAccess) -> String {
+    let mut digest = Sha256::new();
+    for part in [account.organization.0.as_str(), &account.user.0, token, name, access.as_str()] {
+        digest.update(part);
+        digest.update([0]);
+    }
+    hex::encode(digest.finalize())
+}
+
+/// Secrets that were made a moment ago, by the click that made them. Another node does not know them, and refuses the
+/// second click.
+#[derive(Debug, Default)]
+pub struct Fresh(Mutex<Vec<(Instant, String, Secret)>>);
+
+impl Fresh {
+    /// The click's secret: the one that it has, or this one from now on.
+    fn secret(&self, click: &str, new: Secret) -> Secret {
+        let mut fresh = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        fresh.retain(|(made, ..)| made.elapsed() < FRESH);
+        if let Some((.., secret)) = fresh.iter().find(|(_, known, _)| known == click) {
+            return secret.clone();
+        }
+        fresh.push((Instant::now(), click.to_owned(), new.clone()));
+        new
     }
 }

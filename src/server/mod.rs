@@ -32,6 +32,8 @@ pub mod pages;
 pub mod playground;
 pub mod prices;
 pub mod reconcile;
+pub mod refunds;
+pub mod request_id;
 pub mod router;
 pub mod routes;
 pub mod store;
@@ -71,6 +73,8 @@ pub struct Parts {
     pub syncs: billing::Turns,
     /// The API, as the page about it shows it.
     pub api: Arc<ApiDescription>,
+    /// Keys that were made a moment ago.
+    pub fresh_keys: keys::Fresh,
     /// How often a key may call.
     pub rates: api::Rates,
     /// Pages that are open.
@@ -106,6 +110,7 @@ impl App {
             inbox: inbox::Bell::default(),
             syncs: billing::Turns::default(),
             api: Arc::new(api::description(&config)),
+            fresh_keys: keys::Fresh::default(),
             rates: api::Rates::new(config.api_calls_per_second),
             live,
             stopping: tokio::sync::watch::Sender::new(false),

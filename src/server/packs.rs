@@ -58,7 +58,7 @@ impl App {
     /// The customer is back from Stripe: credits the pack at once. `false` while the payment is still open.
     pub async fn finish_purchase(&self, account: &Account, session: &str) -> Result<bool, Error> {
         let not_yours = || Error::refused(Code::NotFound, "There is no such purchase for this organization.");
-        if !is_session_id(session) {
+        if !is_session_id(session) || !self.store.has_opened(&account.organization, session).await? {
             return Err(not_yours());
         }
         let session = self.stripe.checkout(session).await.map_err(|error| match error {

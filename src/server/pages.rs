@@ -12,11 +12,10 @@ use domain::entitlement::FeatureAnswer;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{expect_context, provide_context, use_context};
 use leptos_axum::ResponseOptions;
-use tower_http::request_id::RequestId;
 use tower_sessions::Session;
 
 use super::error::Error;
-use super::{App, auth, guard};
+use super::{App, auth, guard, request_id};
 use crate::app::{Answer, Findings, shell};
 use crate::error::{AppError, Code};
 use crate::visitor::{Account, Theme, Visitor};
@@ -34,7 +33,7 @@ pub async fn visitor(
         None => None,
     };
     let visitor = Visitor {
-        request_id: request_id(&request),
+        request_id: request_id::current().unwrap_or_default(),
         theme: jar.get("theme").map(|cookie| Theme::parse(cookie.value())).unwrap_or_default(),
         account,
     };
@@ -43,11 +42,6 @@ pub async fn visitor(
     // A failure's page is made further out, for the same visitor.
     response.extensions_mut().insert(visitor);
     Ok(response)
-}
-
-fn request_id(request: &Request) -> String {
-    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
-    id.unwrap_or_default().to_owned()
 }
 
 /// The signed-in person, or the refusal.
@@ -85,13 +79,13 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Respon
         provide_context(visitor.clone());
     };
     let response = leptos_axum::handle_server_fns_with_context(context, request).await;
-    axum::response::IntoResponse::into_response(response)
+    request_id::into_failure(axum::response::IntoResponse::into_response(response)).await
 }
 
 /// Shows a page instead of a problem document where a person is looking.
 pub async fn failures_as_pages(State(app): State<App>, request: Request, next: Next) -> Response {
     let reads_html = reads_html(request.headers());
-    let unknown = Visitor { request_id: request_id(&request), ..Visitor::default() };
+    let unknown = Visitor { request_id: request_id::current().unwrap_or_default(), ..Visitor::default() };
     let response = next.run(request).await;
     let Some(error) = response.extensions().get::<AppError>().filter(|_| reads_html).cloned() else {
         return response;

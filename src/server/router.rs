@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::HeaderMap;
+use axum::handler::Handler;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -15,7 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use super::routes::{billing, health, keys, organizations, playground, subscription, theme, updates, usage, webhook};
-use super::{App, api, assets, auth, guard, pages};
+use super::{App, api, assets, auth, guard, pages, request_id};
 use crate::error::{AppError, Code};
 
 /// The largest body that anybody may send: an event is a few kilobytes.
@@ -37,43 +38,72 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(failed))
         .layer(TraceLayer::new_for_http())
+        .layer(from_fn(request_id::known))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .with_state(app)
 }
 
-/// With a session: pages, their functions and forms, and the API that browsers call.
+/// A route with a session, for one method.
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The address.
+    pub path: &'static str,
+    handler: MethodRouter<App>,
+}
+
+fn gets<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
+    Route { method: Method::GET, path, handler: get(handler) }
+}
+
+fn posts<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
+    Route { method: Method::POST, path, handler: post(handler) }
+}
+
+/// With a session: forms, and the API that browsers call. Each has its line in the test that tries it with somebody
+/// else's ids.
+pub fn with_session() -> Vec<Route> {
+    vec![
+        gets("/auth/login", auth::login),
+        gets("/auth/callback", auth::callback),
+        posts("/auth/logout", auth::logout),
+        posts("/theme", theme::choose),
+        gets("/api/organizations", organizations::list),
+        posts("/api/checkout", billing::checkout),
+        posts("/api/create-checkout-session", billing::checkout),
+        posts("/billing/create-checkout-session", billing::checkout),
+        gets("/billing/success", billing::arrive),
+        gets("/api/checkout/success", billing::success),
+        posts("/api/packs/checkout", billing::buy_pack),
+        gets("/billing/packs/success", billing::pack_bought),
+        posts("/api/billing/portal", billing::portal),
+        posts("/billing/create-portal-session", billing::portal),
+        gets("/billing/return", billing::come_back),
+        posts("/api/subscription/cancel", subscription::cancel),
+        posts("/api/subscription/reactivate", subscription::reactivate),
+        posts("/api/subscription/preview", subscription::preview),
+        posts("/api/subscription/change", subscription::change),
+        posts("/api/subscription/keep", subscription::keep),
+        posts("/api/subscription/downgrade-to-free", subscription::downgrade_to_free),
+        posts("/api/keys", keys::create),
+        posts("/api/keys/revoke", keys::revoke),
+        gets("/playground", pages::render),
+        posts("/playground", playground::press),
+        posts("/api/time-zone", usage::time_zone),
+        gets("/settings/usage/ledger.csv", usage::ledger),
+        gets("/api/updates", updates::updates),
+        posts("/pages/{*function}", pages::server_function),
+        gets("/api/{*rest}", pages::missing),
+        posts("/api/{*rest}", pages::missing),
+    ]
+}
+
+/// With a session: the above, and the pages.
 fn for_people(app: &App) -> Router<App> {
-    Router::new()
-        .route("/auth/login", get(auth::login))
-        .route("/auth/callback", get(auth::callback))
-        .route("/auth/logout", post(auth::logout))
-        .route("/theme", post(theme::choose))
-        .route("/api/organizations", get(organizations::list))
-        .route("/api/checkout", post(billing::checkout))
-        .route("/api/create-checkout-session", post(billing::checkout))
-        .route("/billing/create-checkout-session", post(billing::checkout))
-        .route("/billing/success", get(billing::arrive))
-        .route("/api/checkout/success", get(billing::success))
-        .route("/api/packs/checkout", post(billing::buy_pack))
-        .route("/billing/packs/success", get(billing::pack_bought))
-        .route("/api/billing/portal", post(billing::portal))
-        .route("/billing/create-portal-session", post(billing::portal))
-        .route("/billing/return", get(billing::come_back))
-        .route("/api/subscription/cancel", post(subscription::cancel))
-        .route("/api/subscription/reactivate", post(subscription::reactivate))
-        .route("/api/subscription/preview", post(subscription::preview))
-        .route("/api/subscription/change", post(subscription::change))
-        .route("/api/subscription/keep", post(subscription::keep))
-        .route("/api/subscription/downgrade-to-free", post(subscription::downgrade_to_free))
-        .route("/api/keys", post(keys::create))
-        .route("/api/keys/revoke", post(keys::revoke))
-        .route("/playground", get(pages::render).post(playground::press))
-        .route("/api/time-zone", post(usage::time_zone))
-        .route("/settings/usage/ledger.csv", get(usage::ledger))
-        .route("/api/updates", get(updates::updates))
-        .route("/pages/{*function}", post(pages::server_function))
-        .route("/api/{*rest}", get(pages::missing).post(pages::missing))
+    let routes = with_session().into_iter();
+    routes
+        .fold(Router::new(), |router, route| router.route(route.path, route.handler))
         .fallback(get(pages::render))
         .layer(from_fn(guard::private))
         .layer(from_fn_with_state(app.clone(), guard::same_site))
@@ -101,7 +131,8 @@ fn for_machines() -> Router<App> {
         .route("/robots.txt", public("robots.txt"))
 }
 
-/// A handler that panicked answers like any other failure. The panic itself is in the log.
+/// A handler that panicked answers like any other failure. The panic itself is in the log, beside this line.
 fn failed(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!(request = request_id::current().unwrap_or_default(), "a handler panicked");
     AppError::new(Code::Internal, "Something went wrong on our side. Please try again.").into_response()
 }

@@ -1,7 +1,9 @@
 //! What stands before the handlers.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 
+use crate::api::Service;
 use crate::harness::World;
 
 #[tokio::test]
@@ -77,4 +79,55 @@ async fn private_pages_are_not_kept_by_the_browser() {
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert_eq!(response.headers()["cache-control"], "no-store", "{path}");
     }
+}
+
+/// Whoever is refused can quote the request: its id is in the answer's header, in the failure itself and in the log.
+#[tokio::test]
+async fn every_failure_names_its_request() {
+    let world = World::start().await;
+    let service = Service::new(&world).await;
+    let stranger = Service { key: "bhk_nobody".to_owned(), ..service.clone() };
+    let (_, description) = service.get("/api/openapi.json").await;
+    assert!(description["components"]["schemas"]["Problem"]["properties"]["requestId"].is_object(), "{description}");
+
+    let organization = crate::api::id_of(&world.signed_in("ada").await).await;
+    let used_up = json!({"organization": organization, "meter": "projects", "amount": 9});
+    let mut failures = vec![
+        service.send(Method::POST, "/api/v1/usage", Some(&used_up), None).await,
+        service.send(Method::POST, "/api/v1/usage", Some(&json!({"meter": 1})), None).await,
+        service.send(Method::GET, "/api/v1/organizations/org_x/usage?limit=many", None, None).await,
+        service.send(Method::GET, "/api/organizations", None, None).await,
+        service.send(Method::GET, "/api/nothing", None, None).await,
+        service.send(Method::POST, "/pages/billing", None, None).await,
+        world
+            .browser()
+            .client
+            .post(format!("{}/pages/change", world.url))
+            .header("origin", &world.url)
+            .send()
+            .await
+            .unwrap(),
+        world.browser().post_json("/pages/billing", &json!({})).await,
+    ];
+    for (path, methods) in description["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if operation.get("security").is_some() {
+                let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+                failures.push(stranger.send(method, path, Some(&json!({})), None).await);
+            }
+        }
+    }
+    let mut seen = Vec::new();
+    for failure in failures {
+        let (status, url) = (failure.status(), failure.url().clone());
+        let id = failure.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let text = failure.text().await.unwrap();
+        let problem: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{url}: {status} {text}"));
+        assert!(status.as_u16() >= 400 && problem["requestId"] == id, "{url}: {status} {problem} in answer {id}");
+        seen.push(id);
+    }
+    let answers = seen.len();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), answers, "each request has an id of its own");
 }

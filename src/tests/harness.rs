@@ -358,3 +358,8 @@ pub fn location(response: &Response) -> String {
     let header = response.headers().get(LOCATION).unwrap_or_else(|| panic!("a redirect, not {status}"));
     header.to_str().unwrap().to_owned()
 }
+
+/// A page's text as somebody reads it, without the marks between its pieces.
+pub fn text_of(html: &str) -> String {
+    html.replace("<!>", "").replace("&quot;", "\"").replace("&#x27;", "'").replace("&amp;", "&")
+}

@@ -4,7 +4,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use crate::api::{Service, id_of};
-use crate::harness::World;
+use crate::harness::{Browser, World};
 
 /// What the sandbox's mailbox holds, newest first, once there are so many.
 async fn mailbox(world: &World, count: usize) -> Vec<Value> {
@@ -67,5 +67,52 @@ async fn a_mail_server_that_is_away_is_tried_again() {
                  AND next_attempt_at > created_at";
     while sqlx::query_scalar::<_, i64>(tried).fetch_one(&database).await.unwrap() == 0 {
         tokio::task::yield_now().await;
+    }
+}
+
+/// Moves the days around: one zone in which the day has just begun, the ends of the world, and back.
+async fn around_the_world(world: &World, browser: &Browser) {
+    let hour = world.app.clock.now().0.rem_euclid(86_400) / 3600;
+    let midnight = if hour > 12 { format!("Etc/GMT-{}", 24 - hour) } else { format!("Etc/GMT+{hour}") };
+    for zone in [&midnight, "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "UTC"] {
+        browser.post("/api/time-zone", &[("zone", zone)]).await;
+    }
+}
+
+/// A count goes on where days begin elsewhere, and so does what was said of it: each level is told once for each count,
+/// wherever it began, and again with the next.
+#[tokio::test]
+async fn a_change_of_the_time_zone_repeats_no_warning_and_swallows_none() {
+    for (catalog, meter, levels) in
+        [("protocol-guide", "daily-queries", [4, 5]), ("builder", "ai-embeddings", [800, 950])]
+    {
+        let world = World::with_catalog(catalog).await;
+        let browser = world.signed_in("ada").await;
+        let (service, organization) = (Service::new(&world).await, id_of(&browser).await);
+        let consume = async |amount: i64| {
+            service.done("/api/v1/usage", json!({"organization": organization, "meter": meter, "amount": amount})).await
+        };
+        let mut told = 0;
+        for count in 1..=3 {
+            let mut used = 0;
+            for level in levels {
+                around_the_world(&world, &browser).await;
+                let receipt = consume(level - used).await;
+                assert_eq!(receipt["meter"]["used"], level, "count {count} of {meter}");
+                used = level;
+                told += 1;
+                around_the_world(&world, &browser).await;
+                if meter == "ai-embeddings" {
+                    consume(1).await;
+                    used += 1;
+                }
+                assert_eq!(world.count("usage_warnings").await, told, "{level} of {meter} in count {count}");
+            }
+            all_told(&world).await;
+            assert_eq!(mailbox(&world, usize::try_from(told).unwrap()).await.len(), usize::try_from(told).unwrap());
+            let check = json!({"organization": organization, "meter": meter});
+            let next = service.done("/api/v1/check", check).await["meter"]["resetsAt"].as_i64().unwrap();
+            world.pass(json!({"advance_seconds": next - world.sandbox.now() + 1})).await;
+        }
     }
 }

@@ -11,6 +11,7 @@ mod convergence;
 mod crash;
 #[path = "../dev.rs"]
 mod dev;
+mod documents;
 mod faults;
 mod guard;
 mod harness;
@@ -24,6 +25,7 @@ mod queries;
 mod race;
 mod readme;
 mod restart;
+mod tenants;
 mod tidy;
 mod usage_pages;
 mod webhook;

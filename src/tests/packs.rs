@@ -125,3 +125,161 @@ async fn a_plan_too_small_for_what_exists_is_refused_with_the_reason() {
     let changed = ada.send_json("/api/subscription/change", &json!({"plan": "pro"})).await;
     assert_eq!(changed["subscription"]["next"]["plan"], "pro", "{changed}");
 }
+
+/// Sees that so many credits are left. An event is settled a moment before memory has forgotten what was there.
+async fn has(service: &Service, organization: &str, left: i64) {
+    let mut last = Value::Null;
+    for _ in 0..1_000 {
+        last = credits(service, organization).await;
+        if last == left {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("{last} credits are left, not {left}");
+}
+
+/// Somebody who has paid for a pack of 250 credits with $7.50, and the service that asks about them.
+async fn with_pack(world: &World) -> (Browser, Service, String) {
+    let ada = world.signed_in("ada").await;
+    let (service, organization) = (Service::new(world).await, id_of(&ada).await);
+    let page = buy(&ada, "credits").await;
+    ada.get(&ada.pay(&page).await).await;
+    world.settled().await;
+    has(&service, &organization, 250).await;
+    (ada, service, organization)
+}
+
+/// Gives the latest payment back, or so many cents of it.
+async fn refund(world: &World, cents: Option<&str>) {
+    let charge = world.stripe("/v1/charges?limit=1").await["data"][0]["id"].as_str().unwrap().to_owned();
+    let fields = [Some(("charge", charge.as_str())), cents.map(|cents| ("amount", cents))];
+    world.stripe_post("/v1/refunds", &fields.into_iter().flatten().collect::<Vec<_>>()).await;
+}
+
+/// The latest event of a type.
+async fn event(world: &World, kind: &str) -> Value {
+    world.stripe(&format!("/v1/events?type={kind}&limit=1")).await["data"][0].clone()
+}
+
+async fn uses(service: &Service, organization: &str, amount: u64) {
+    service.done("/api/v1/usage", json!({"organization": organization, "meter": "ai-credits", "amount": amount})).await;
+}
+
+#[tokio::test]
+async fn a_pack_that_is_paid_back_takes_along_what_is_left_of_it() {
+    let world = World::with_catalog("chat").await;
+    let (ada, service, organization) = with_pack(&world).await;
+    uses(&service, &organization, 30).await;
+    has(&service, &organization, 230).await;
+    // What is held of it is used, or gone.
+    let some = json!({"organization": organization, "meter": "ai-credits", "amount": 100});
+    let held = service.done("/api/v1/reserve", some).await;
+    refund(&world, None).await;
+    world.settled().await;
+    has(&service, &organization, 0).await;
+    let release = json!({"organization": organization, "reservation": held["reservation"]});
+    service.done("/api/v1/release", release).await;
+    // What was held of it does not come back.
+    has(&service, &organization, 0).await;
+    let told = event(&world, "charge.refunded").await;
+    world.deliver_event(&told).await;
+    let mut again = told.clone();
+    again["id"] = json!("evt_again");
+    world.deliver_event(&again).await;
+    world.settled().await;
+    let page = ada.read("/settings/audit").await.1;
+    assert_eq!(page.matches("A pack was paid back: 130 AI credits taken back.").count(), 1, "{page}");
+    let timeline = world.command(&["timeline", &organization]).unwrap();
+    assert!(timeline.contains("taken_back") && timeline.contains("applied, the pack was paid back"), "{timeline}");
+    // Another pack is another.
+    let page = buy(&ada, "credits").await;
+    ada.get(&ada.pay(&page).await).await;
+    world.settled().await;
+    has(&service, &organization, 250).await;
+}
+
+#[tokio::test]
+async fn a_part_that_is_paid_back_takes_its_part_and_never_more_than_there_is() {
+    let world = World::with_catalog("chat").await;
+    let (_, service, organization) = with_pack(&world).await;
+    refund(&world, Some("100")).await;
+    world.settled().await;
+    // 33 for a dollar of 7.50, rounded for the customer.
+    has(&service, &organization, 217).await;
+    let first = event(&world, "charge.refunded").await;
+    refund(&world, Some("100")).await;
+    world.settled().await;
+    has(&service, &organization, 184).await;
+    // The first once more, without saying what was paid: the payment tells, and it is old news.
+    let mut late = first;
+    late["id"] = json!("evt_late");
+    late["data"]["object"]["metadata"] = json!({});
+    world.deliver_event(&late).await;
+    world.settled().await;
+    has(&service, &organization, 184).await;
+    uses(&service, &organization, 10 + 180).await;
+    refund(&world, Some("100")).await;
+    world.settled().await;
+    // 4 were left of it, and 34 were to go.
+    has(&service, &organization, 0).await;
+}
+
+#[tokio::test]
+async fn a_pack_that_is_paid_back_before_it_is_credited_is_not_credited_later() {
+    let world = World::with_catalog("chat").await;
+    let ada = world.signed_in("ada").await;
+    let (service, organization) = (Service::new(&world).await, id_of(&ada).await);
+    world.control("/sandbox/webhooks", json!({"mode": "drop"})).await;
+    let page = buy(&ada, "credits").await;
+    let back = ada.pay(&page).await;
+    refund(&world, None).await;
+    world.deliver_event(&event(&world, "charge.refunded").await).await;
+    world.settled().await;
+    world.deliver_event(&event(&world, "checkout.session.completed").await).await;
+    world.settled().await;
+    ada.get(&back).await;
+    has(&service, &organization, 0).await;
+    assert_eq!(world.count("grants").await, 1);
+}
+
+#[tokio::test]
+async fn a_pack_whose_dispute_is_lost_goes_and_one_that_is_won_stays() {
+    for (outcome, left) in [("won", 250), ("lost", 0)] {
+        let world = World::with_catalog("chat").await;
+        let (_, service, organization) = with_pack(&world).await;
+        let customer = world.stripe("/v1/customers").await["data"][0]["id"].clone();
+        let dispute = world.control("/sandbox/disputes", json!({"customer": customer})).await;
+        world.settled().await;
+        // Not decided yet.
+        has(&service, &organization, 250).await;
+        let close = format!("/sandbox/disputes/{}/close", dispute["id"].as_str().unwrap());
+        world.control(&close, json!({"outcome": outcome})).await;
+        world.settled().await;
+        has(&service, &organization, left).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_used_while_a_pack_is_paid_back_is_used_once() {
+    let world = World::with_catalog("chat").await;
+    let (ada, service, organization) = with_pack(&world).await;
+    let use_one = || service.post("/api/v1/usage", json!({"organization": organization, "meter": "ai-credits"}));
+    let ((), answers) = tokio::join!(refund(&world, None), futures::future::join_all((0..40).map(|_| use_one())));
+    world.settled().await;
+    let used = answers.iter().filter(|(status, _)| *status == StatusCode::OK).count();
+    has(&service, &organization, 0).await;
+    // What was used of the pack and what was taken back are all of it.
+    let timeline = world.command(&["timeline", &organization]).unwrap();
+    let taken = timeline.split("\"taken_back\"").nth(1).unwrap().split("\"amount\":").nth(1).unwrap();
+    let taken: i64 = taken.split(',').next().unwrap().parse().unwrap();
+    let sum = "SELECT CAST(SUM(from_credits) AS BIGINT) FROM usage_entries";
+    let from_credits: i64 = sqlx::query_scalar(sum).fetch_one(&world.database().await).await.unwrap();
+    assert_eq!(taken + from_credits, 250, "{used} were used: {timeline}");
+    // What is paid back of a plan changes nothing here: Stripe ends the subscription, or does not.
+    let page = ada.check_out(&[("plan", "plus")]).await;
+    ada.get(&ada.pay(&page).await).await;
+    refund(&world, None).await;
+    world.settled().await;
+    assert_eq!(ada.organization().await["subscriptionTier"], "plus");
+}

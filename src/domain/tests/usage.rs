@@ -2,7 +2,7 @@
 
 use crate::plan::Limit;
 use crate::time::Timestamp;
-use crate::usage::{Account, Counter, Credits, NotEnough, Taken, Warning};
+use crate::usage::{Account, Counter, Credits, NotEnough, Taken, Warning, kept_of};
 use crate::window::Window;
 
 /// Windows of 100 seconds.
@@ -35,6 +35,15 @@ pub(super) fn left(account: &Account) -> u64 {
 /// What is left of each.
 fn lefts(account: &Account) -> Vec<(&str, u64)> {
     account.credits.iter().map(|credits| (credits.id.as_str(), credits.left)).collect()
+}
+
+#[test]
+fn what_is_paid_back_is_taken_back_in_the_same_measure_and_never_more() {
+    for (back, kept) in [(0, 250), (1, 250), (3, 249), (100, 217), (375, 125), (749, 1), (750, 0), (751, 0)] {
+        assert_eq!(kept_of(250, back, 750), kept, "{back} of 750");
+    }
+    assert_eq!((kept_of(250, 0, 0), kept_of(250, 1, 0)), (250, 0));
+    assert_eq!(kept_of(u64::MAX, u64::MAX - 1, u64::MAX), 1, "no sum overflows");
 }
 
 #[test]

@@ -63,6 +63,7 @@ pub(crate) async fn handle(State(stripe): State<Arc<Stripe>>, request: Request) 
         id: incoming.id.clone(),
         method: incoming.method.clone(),
         path: incoming.path.clone(),
+        sent: format!("{} {}", incoming.query, String::from_utf8_lossy(&incoming.body)),
         idempotency_key: incoming.key().map(str::to_owned),
         created: stripe.now(),
     });

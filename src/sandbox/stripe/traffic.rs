@@ -21,6 +21,8 @@ pub(crate) struct Request {
     pub method: String,
     /// Path without the query.
     pub path: String,
+    /// What was sent: the query and the body.
+    pub sent: String,
     /// The idempotency key, if there was one.
     pub idempotency_key: Option<String>,
     /// Sandbox time of arrival.

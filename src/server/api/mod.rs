@@ -18,7 +18,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 
 pub use check::CheckAnswer;
-pub use problem::Failure;
+pub use problem::{Failure, Problem};
 pub use rate::{Rates, limit};
 
 use domain::catalog::Catalog;
@@ -99,6 +99,8 @@ fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
         description: Some("A key of this API, `bhk_…`: `billhook keys create`.".to_owned()),
         extensions: [].into_iter().collect(),
     };
-    api.security_scheme("key", scheme)
-        .description("Times are UTC seconds. A write takes an `Idempotency-Key`; a failure is a problem document.")
+    api.security_scheme("key", scheme).description(
+        "Times are UTC seconds. A write takes an `Idempotency-Key`; a failure is a problem document \
+             with the id of the request.",
+    )
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::error::{AppError, Code};
 use crate::server::error::Error;
+use crate::server::request_id;
 
 /// A problem document.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -27,19 +28,24 @@ pub struct Problem {
     detail: String,
     /// What kind of failure, for programs.
     code: &'static str,
+    /// The request, as in the header `x-request-id`: quote it to whoever runs this, who finds it in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
     /// How the meter stands that has too little left.
     #[serde(skip_serializing_if = "Option::is_none")]
     meter: Option<MeterAnswer>,
 }
 
 impl Problem {
-    pub(super) fn of(error: &AppError) -> Self {
+    /// A failure, for the request that is being answered.
+    pub fn of(error: &AppError) -> Self {
         Self {
             kind: "about:blank",
             title: error.code.title(),
             status: error.code.status(),
             detail: error.message.clone(),
             code: error.code.as_str(),
+            request_id: request_id::current(),
             meter: None,
         }
     }

@@ -55,7 +55,7 @@ impl App {
         let wanted = self.wanted(account, plan.id.clone(), period, seats).await?;
         let outcome = match self.plan_change(account, &wanted).await {
             Ok(planned) => self.outcome(&wanted, planned),
-            Err(Error::App(AppError { code: Code::Invalid | Code::PaymentRequired, message })) => {
+            Err(Error::App(AppError { code: Code::Invalid | Code::PaymentRequired, message, .. })) => {
                 Outcome::Refused(message)
             }
             Err(error) => return Err(error),

@@ -24,7 +24,8 @@ impl App {
         };
         let mut keys: Vec<_> = self.store.keys(Some(&account.organization)).await?;
         keys.sort_by_key(|key| key.revoked_at.is_some());
-        Ok(KeysView { keys: keys.into_iter().map(|key| line(key, &standing.zone)).collect(), locked })
+        let keys = keys.into_iter().map(|key| line(key, &standing.zone)).collect();
+        Ok(KeysView { keys, locked, token: uuid::Uuid::new_v4().to_string() })
     }
 
     /// The key that somebody is about to revoke.

@@ -23,6 +23,8 @@ use crate::visitor::Visitor;
 pub struct NewKeyBody {
     name: String,
     access: String,
+    /// Of the form: sent twice, it makes one key.
+    token: Option<String>,
 }
 
 /// `POST /api/keys`: makes a key and shows its secret.
@@ -37,7 +39,7 @@ pub async fn create(
         "write" => KeyAccess::Write,
         _ => return Err(Error::refused(Code::Invalid, "`access` is either `read` or `write`.")),
     };
-    let (id, secret) = app.make_key(account, &value.name, access).await?;
+    let (id, secret) = app.make_key(account, &value.name, access, value.token.as_deref()).await?;
     match wanted {
         Wanted::Json => Ok(Json(json!({ "id": id, "key": secret.expose() })).into_response()),
         Wanted::Redirect => {

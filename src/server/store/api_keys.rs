@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use domain::organization::OrganizationId;
 use domain::time::{Seconds, Timestamp};
 use quick_cache::sync::Cache;
-use sqlx::FromRow;
+use sqlx::{AnyConnection, FromRow};
 
 use super::{Error, Store, new_id};
 use crate::server::clock::Clock;
@@ -63,6 +63,22 @@ pub struct NewKey {
     pub access: KeyAccess,
     /// Who made it.
     pub created_by: String,
+    /// By what the form is known that asks for it, if one does: each makes one key.
+    pub form: Option<String>,
+}
+
+/// What became of a key that was to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is kept, under this id.
+    New(String),
+    /// The form has made one before.
+    Before {
+        /// Its id.
+        id: String,
+        /// The hash of its secret.
+        hash: String,
+    },
 }
 
 /// A key as it is listed.
@@ -159,17 +175,21 @@ impl Store {
         .await
     }
 
-    /// Keeps a new key and answers with its id.
-    pub async fn create_key(&self, key: NewKey, now: Timestamp) -> Result<String, Error> {
+    /// Keeps a new key; where a form asks for it, once however often it is sent.
+    pub async fn create_key(&self, key: NewKey, now: Timestamp) -> Result<Kept, Error> {
         let id = new_id("key");
-        let new = id.clone();
         self.write(move |connection| {
             Box::pin(async move {
+                if let Some(form) = &key.form
+                    && !first_of(connection, form, &id, now).await?
+                {
+                    return made_by(connection, form).await;
+                }
                 sqlx::query(
                     "INSERT INTO api_keys (id, organization_id, name, hash, hint, access, created_by, created_at)
                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                 )
-                .bind(new)
+                .bind(&id)
                 .bind(key.organization.map(|organization| organization.0))
                 .bind(key.name)
                 .bind(key.hash)
@@ -179,11 +199,10 @@ impl Store {
                 .bind(now.0)
                 .execute(connection)
                 .await?;
-                Ok(())
+                Ok(Kept::New(id))
             })
         })
-        .await?;
-        Ok(id)
+        .await
     }
 
     /// The keys of one organization, newest first; those for every organization where none is named.
@@ -228,4 +247,34 @@ impl Store {
         }
         Ok(hash.is_some())
     }
+}
+
+/// Answers to forms that make keys stand among the other answers that are kept for a while.
+const FORMS: &str = "form that makes a key";
+
+/// Notes which key a form makes. `false` where it has made one.
+async fn first_of(connection: &mut AnyConnection, form: &str, key: &str, now: Timestamp) -> Result<bool, Error> {
+    let noted = sqlx::query(
+        "INSERT INTO idempotent_answers (scope, key, fingerprint, answer, at) VALUES ($1, $2, '', $3, $4)
+         ON CONFLICT (scope, key) DO NOTHING",
+    )
+    .bind(FORMS)
+    .bind(form)
+    .bind(key)
+    .bind(now.0)
+    .execute(connection)
+    .await?;
+    Ok(noted.rows_affected() > 0)
+}
+
+async fn made_by(connection: &mut AnyConnection, form: &str) -> Result<Kept, Error> {
+    let (id, hash) = sqlx::query_as(
+        "SELECT k.id, k.hash FROM idempotent_answers a JOIN api_keys k ON k.id = a.answer
+         WHERE a.scope = $1 AND a.key = $2",
+    )
+    .bind(FORMS)
+    .bind(form)
+    .fetch_one(connection)
+    .await?;
+    Ok(Kept::Before { id, hash })
 }

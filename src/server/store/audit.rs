@@ -103,6 +103,19 @@ pub enum Action {
         /// Stripe's word now.
         after: String,
     },
+    /// A pack was paid back, and what was left of its credits went with it.
+    TakenBack {
+        /// Which grant.
+        grant: String,
+        /// The meter.
+        meter: String,
+        /// How much of it was taken.
+        amount: i64,
+        /// How much is left.
+        left: i64,
+        /// The payment.
+        charge: String,
+    },
     /// Something was given on top of the plan.
     Granted {
         /// Which.
@@ -229,6 +242,7 @@ impl Action {
             Self::Dispute { .. } => "dispute",
             Self::CustomerDeleted { .. } => "customer_deleted",
             Self::Granted { .. } => "granted",
+            Self::TakenBack { .. } => "taken_back",
             Self::PackCheckoutStarted { .. } => "pack_checkout_started",
             Self::Tier { .. } => "tier",
             Self::CheckoutStarted { .. } => "checkout_started",

@@ -100,6 +100,20 @@ impl Store {
         .await
     }
 
+    /// Whether this session was opened for this organization, for a plan or for a pack. What is paid at Stripe was
+    /// opened here before, so that nothing has to be asked about anybody else's.
+    pub async fn has_opened(&self, organization: &OrganizationId, session: &str) -> Result<bool, Error> {
+        let opened: Option<String> = sqlx::query_scalar(
+            "SELECT id FROM checkouts WHERE organization_id = $1 AND session_id = $2
+             UNION ALL SELECT id FROM purchases WHERE organization_id = $1 AND session_id = $2",
+        )
+        .bind(&organization.0)
+        .bind(session)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(opened.is_some())
+    }
+
     /// Notes how a session ended, `complete` or `expired`.
     pub async fn checkout_ended(&self, session: &str, status: &'static str) -> Result<(), Error> {
         let session = session.to_owned();

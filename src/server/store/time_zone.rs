@@ -1,10 +1,13 @@
 //! Where an organization's days and months begin.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::catalog::Catalog;
 use domain::organization::OrganizationId;
+use domain::plan::MeterId;
 use domain::time::Timestamp;
+use domain::usage::Counter;
 use domain::window::{Window, Zone};
 use sqlx::AnyConnection;
 
@@ -43,12 +46,18 @@ impl Store {
                     .bind(zone.name().to_owned())
                     .execute(&mut *connection)
                     .await?;
-                for (meter, start) in counting(connection, &id).await? {
-                    let Some(known) = catalog.meter(&meter_id(&meter)?) else { continue };
-                    let window = |zone| Window::at(known.reset, zone, standing.paid, now).start;
-                    let (before, after) = (window(&standing.zone), window(&zone));
-                    if start >= before.0 && start < after.0 {
-                        keep_counting(connection, &id, &meter, start, after).await?;
+                let mut standing = standing;
+                standing.counters = counting(connection, &id).await?;
+                for known in &catalog.meters {
+                    let Some(stored) = standing.counters.get(&known.id) else { continue };
+                    let (account, window) = standing.account(&catalog, known, now);
+                    if account.counter.window_start != stored.window_start {
+                        start_again(connection, &id, &known.id, *stored, account.counter).await?;
+                    }
+                    let start = account.counter.window_start;
+                    let after = Window::at(known.reset, &zone, standing.paid, now).start;
+                    if start >= window.start.0 && start < after.0 {
+                        keep_counting(connection, &id, &known.id, start, after).await?;
                     }
                 }
                 let action =
@@ -61,19 +70,45 @@ impl Store {
     }
 }
 
-/// The meters that have been counted, and since when.
-async fn counting(connection: &mut AnyConnection, id: &OrganizationId) -> Result<Vec<(String, i64)>, Error> {
+/// The meters that have been counted.
+async fn counting(connection: &mut AnyConnection, id: &OrganizationId) -> Result<BTreeMap<MeterId, Counter>, Error> {
     let rows: Vec<CounterRow> = sqlx::query_as("SELECT * FROM usage_counters WHERE organization_id = $1")
         .bind(&id.0)
         .fetch_all(connection)
         .await?;
-    let mut counting = Vec::with_capacity(rows.len());
+    let mut counting = BTreeMap::new();
     for row in rows {
         if let Some(counter) = row.read()? {
-            counting.push((row.meter, counter.window_start));
+            counting.insert(meter_id(&row.meter)?, counter);
         }
     }
     Ok(counting)
+}
+
+/// A count that was over starts again before the day is another: else it would go on where its day is not over yet, and
+/// from there be kept into the next.
+async fn start_again(
+    connection: &mut AnyConnection,
+    id: &OrganizationId,
+    meter: &MeterId,
+    over: Counter,
+    new: Counter,
+) -> Result<(), Error> {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    sqlx::query(
+        "UPDATE usage_counters SET window_start = $4, included = $5, carried = $6, used = 0, from_credits = 0,
+             reserved = 0, warned = 0
+         WHERE organization_id = $1 AND meter = $2 AND window_start = $3",
+    )
+    .bind(&id.0)
+    .bind(meter.as_str())
+    .bind(over.window_start)
+    .bind(new.window_start)
+    .bind(number(new.included))
+    .bind(number(new.carried))
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Where the day or month has begun already, what was used stays used until the next: else a limit could be had twice
@@ -81,7 +116,7 @@ async fn counting(connection: &mut AnyConnection, id: &OrganizationId) -> Result
 async fn keep_counting(
     connection: &mut AnyConnection,
     id: &OrganizationId,
-    meter: &str,
+    meter: &MeterId,
     start: i64,
     after: Timestamp,
 ) -> Result<(), Error> {
@@ -90,7 +125,7 @@ async fn keep_counting(
         "UPDATE reservations SET window_start = $4
          WHERE organization_id = $1 AND meter = $2 AND window_start = $3 AND status = 'open'",
     ] {
-        sqlx::query(sql).bind(&id.0).bind(meter.to_owned()).bind(start).bind(after.0).execute(&mut *connection).await?;
+        sqlx::query(sql).bind(&id.0).bind(meter.as_str()).bind(start).bind(after.0).execute(&mut *connection).await?;
     }
     Ok(())
 }

@@ -9,7 +9,8 @@ use domain::time::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::objects::{is_paid, metadata};
+use super::charge::{self, Charge, purchase};
+use super::objects::is_paid;
 use super::subscription::{self, id_of};
 
 /// An event's envelope, and what it is about.
@@ -51,6 +52,8 @@ pub enum Subject {
     CheckoutExpired(String),
     /// A payment was disputed, or the dispute is over.
     Dispute(DisputeNews),
+    /// All or a part of a payment went back.
+    Refund(Charge),
     /// What this customer pays with may have changed.
     PaymentMethod(String),
     /// The customer is no more.
@@ -90,6 +93,8 @@ pub struct DisputeNews {
     pub charge: String,
     /// Stripe's word for how it stands.
     pub status: String,
+    /// What is disputed, in minor units.
+    pub amount: u64,
     /// When it was opened.
     pub opened: Timestamp,
 }
@@ -188,16 +193,12 @@ fn subject(kind: &str, created: Timestamp, data: Data) -> Option<Subject> {
         "charge.dispute.created" | "charge.dispute.updated" | "charge.dispute.closed" => {
             Subject::Dispute(dispute(own, object)?)
         }
+        "charge.refunded" => Subject::Refund(charge::read(object)?),
         _ if kind.starts_with("customer.subscription.") => news(kind, own, created, data),
         _ if kind.starts_with("subscription_schedule.") => Subject::Look(scheduled(object)?),
         _ if kind.starts_with("invoice.") => invoice_news(kind, object),
         _ => return None,
     })
-}
-
-/// The intent that a pack was bought by, where a session is for one.
-fn purchase(session: &Value) -> Option<String> {
-    session.get("metadata")?.get(metadata::PURCHASE)?.as_str().map(str::to_owned)
 }
 
 fn news(kind: &str, own: String, created: Timestamp, data: Data) -> Subject {
@@ -250,6 +251,7 @@ fn dispute(id: String, object: &Value) -> Option<DisputeNews> {
         id,
         charge: object.get("charge").and_then(id_of)?,
         status: object.get("status").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        amount: object.get("amount").and_then(Value::as_u64).unwrap_or_default(),
         opened: Timestamp(object.get("created").and_then(Value::as_i64).unwrap_or_default()),
     })
 }

@@ -18,8 +18,9 @@ use stripe_billing::billing_portal_session::{
 };
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionInvoiceCreation, CreateCheckoutSessionLineItems,
-    CreateCheckoutSessionPaymentMethodCollection, CreateCheckoutSessionSubscriptionData,
-    CreateCheckoutSessionSubscriptionDataTrialSettings, CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehavior,
+    CreateCheckoutSessionPaymentIntentData, CreateCheckoutSessionPaymentMethodCollection,
+    CreateCheckoutSessionSubscriptionData, CreateCheckoutSessionSubscriptionDataTrialSettings,
+    CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehavior,
     CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehaviorMissingPaymentMethod, ExpireCheckoutSession,
     RetrieveCheckoutSession,
 };
@@ -203,6 +204,9 @@ impl Gateway {
             (metadata::PURCHASE.to_owned(), key.to_owned()),
             (metadata::PACK.to_owned(), pack.to_string()),
         ]);
+        // The charge has it as well, so that a refund says what it is of.
+        let mut payment = CreateCheckoutSessionPaymentIntentData::new();
+        payment.metadata = Some(metadata.clone());
         let mut item = CreateCheckoutSessionLineItems::new();
         item.price = Some(price.to_owned());
         item.quantity = Some(1);
@@ -212,6 +216,7 @@ impl Gateway {
             .client_reference_id(&organization.0)
             .line_items(vec![item])
             .invoice_creation(CreateCheckoutSessionInvoiceCreation::new(true))
+            .payment_intent_data(payment)
             .metadata(metadata)
             .success_url(format!("{public_url}/billing/packs/success?session_id={{CHECKOUT_SESSION_ID}}"))
             .cancel_url(format!("{public_url}/settings/usage"));

@@ -12,6 +12,7 @@ use stripe_core::customer::{ListCustomer, RetrieveCustomer};
 use stripe_core::event::ListEvent;
 use stripe_shared::CheckoutSessionStatus;
 
+use super::charge::Charge;
 use super::gateway::{Error, Gateway, OpenedSession};
 use super::objects::{Page, metadata};
 use super::subscription::{self, EXPAND, Fetched, id_of};
@@ -103,10 +104,16 @@ impl Gateway {
         Ok(customer.and_then(id_of))
     }
 
-    /// Whom a charge was made to.
-    pub async fn customer_of_charge(&self, charge: &str) -> Result<Option<String>, Error> {
-        let charge: Value = self.get(RetrieveCharge::new(charge)).await?;
-        Ok(charge.get("customer").and_then(id_of))
+    /// A charge.
+    pub async fn charge(&self, charge: &str) -> Result<Charge, Error> {
+        let object: Value = self.get(RetrieveCharge::new(charge)).await?;
+        super::charge::read(&object).ok_or_else(|| Error::Unreadable(format!("charge {charge} has no id")))
+    }
+
+    /// The intent of the pack that was bought with a payment, where the charge itself does not say.
+    pub async fn purchase_of(&self, payment: &str) -> Result<Option<String>, Error> {
+        let page: Page = self.get(ListCheckoutSession::new().payment_intent(payment)).await?;
+        Ok(page.data.iter().find_map(super::charge::purchase))
     }
 
     /// The organization that we wrote on a customer when we made it.

@@ -2,6 +2,7 @@
 //! of Stripe's objects for both. What leaves this folder is the domain's.
 
 mod changes;
+mod charge;
 mod event;
 mod gateway;
 mod invoice;
@@ -11,6 +12,7 @@ pub mod signature;
 mod subscription;
 
 pub use changes::{FEEDBACK, Leaving, Target};
+pub use charge::Charge;
 pub use event::{DisputeNews, Event, Head, Implies, InvoiceNews, Subject};
 pub use gateway::{Error, Gateway, OpenedSession, PortalFlow};
 pub use invoice::Preview;

@@ -1,0 +1,41 @@
+//! Reading charges: what was paid, and how much of it went back.
+
+use serde_json::Value;
+
+use super::objects::metadata;
+use super::subscription::id_of;
+
+/// A payment, and what went back of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// Stripe's id, `ch_…`.
+    pub id: String,
+    /// Whom it was made to.
+    pub customer: Option<String>,
+    /// What was paid, in minor units.
+    pub amount: u64,
+    /// What went back of it, all refunds together.
+    pub refunded: u64,
+    /// The payment that it belongs to, `pi_…`.
+    pub payment: Option<String>,
+    /// The intent, where a pack was paid with it.
+    pub purchase: Option<String>,
+}
+
+/// Reads a charge; nothing but the id must be there.
+pub(super) fn read(object: &Value) -> Option<Charge> {
+    let number = |name: &str| object.get(name).and_then(Value::as_u64).unwrap_or_default();
+    Some(Charge {
+        id: id_of(object)?,
+        customer: object.get("customer").and_then(id_of),
+        amount: number("amount"),
+        refunded: number("amount_refunded"),
+        payment: object.get("payment_intent").and_then(id_of),
+        purchase: purchase(object),
+    })
+}
+
+/// The intent that a pack was bought by, where an object is for one.
+pub(super) fn purchase(object: &Value) -> Option<String> {
+    object.get("metadata")?.get(metadata::PURCHASE)?.as_str().map(str::to_owned)
+}
