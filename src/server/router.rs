@@ -14,7 +14,9 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use super::routes::{billing, health, keys, organizations, playground, subscription, theme, updates, usage, webhook};
+use super::routes::{
+    billing, health, keys, organizations, playground, subscription, theme, top_ups, updates, usage, webhook,
+};
 use super::{App, api, assets, auth, guard, pages};
 use crate::error::{AppError, Code};
 
@@ -69,6 +71,7 @@ fn for_people(app: &App) -> Router<App> {
         .route("/api/keys", post(keys::create))
         .route("/api/keys/revoke", post(keys::revoke))
         .route("/playground", get(pages::render).post(playground::press))
+        .route("/api/top-ups", post(top_ups::set))
         .route("/api/time-zone", post(usage::time_zone))
         .route("/settings/usage/ledger.csv", get(usage::ledger))
         .route("/api/updates", get(updates::updates))

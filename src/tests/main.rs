@@ -24,5 +24,6 @@ mod race;
 mod readme;
 mod restart;
 mod tidy;
+mod top_ups;
 mod usage_pages;
 mod webhook;

@@ -5,6 +5,7 @@ use domain::organization::{OrganizationId, UserId};
 use domain::plan::{Period, PlanId};
 use domain::subscription::{NextTerms, PendingChange, Status, Subscription};
 use domain::time::Timestamp;
+use domain::top_up::Pause;
 use serde::Serialize;
 use sqlx::{AnyConnection, FromRow};
 
@@ -23,6 +24,8 @@ pub enum Actor {
     Operator,
     /// The comparison with Stripe.
     Reconciliation,
+    /// An automatic top-up.
+    TopUp,
 }
 
 impl Actor {
@@ -33,6 +36,7 @@ impl Actor {
             Self::Clock => "clock".to_owned(),
             Self::Operator => "operator".to_owned(),
             Self::Reconciliation => "reconciliation".to_owned(),
+            Self::TopUp => "top_up".to_owned(),
         }
     }
 }
@@ -152,6 +156,54 @@ pub enum Action {
         /// The zone now.
         after: String,
     },
+    /// Somebody turned an automatic top-up on, or changed its terms.
+    TopUpOn {
+        /// Of which meter.
+        meter: String,
+        /// What is bought.
+        pack: String,
+        /// When less than this is left.
+        threshold: u64,
+        /// The most in a calendar month, minor units.
+        cap: i64,
+        /// What that is in.
+        currency: String,
+    },
+    /// Somebody turned an automatic top-up off.
+    TopUpOff {
+        /// Of which meter.
+        meter: String,
+    },
+    /// An automatic top-up is being charged.
+    TopUpStarted {
+        /// What is bought.
+        pack: String,
+        /// For how much, minor units.
+        amount: i64,
+        /// What that is in.
+        currency: String,
+    },
+    /// The monthly cap of an automatic top-up is reached.
+    TopUpCapped {
+        /// Of which meter.
+        meter: String,
+        /// The cap, minor units.
+        cap: i64,
+        /// What that is in.
+        currency: String,
+    },
+    /// An automatic top-up could not be charged and is paused.
+    TopUpPaused {
+        /// Of which meter.
+        meter: String,
+        /// Why.
+        reason: Pause,
+    },
+    /// Somebody lets a paused automatic top-up go on.
+    TopUpResumed {
+        /// Of which meter.
+        meter: String,
+    },
 }
 
 /// What of a subscription is worth a line when it changes.
@@ -236,6 +288,12 @@ impl Action {
             Self::KeyMade { .. } => "key_made",
             Self::KeyRevoked { .. } => "key_revoked",
             Self::TimeZone { .. } => "time_zone",
+            Self::TopUpOn { .. } => "top_up_on",
+            Self::TopUpOff { .. } => "top_up_off",
+            Self::TopUpStarted { .. } => "top_up_started",
+            Self::TopUpCapped { .. } => "top_up_capped",
+            Self::TopUpPaused { .. } => "top_up_paused",
+            Self::TopUpResumed { .. } => "top_up_resumed",
         }
     }
 }

@@ -42,6 +42,7 @@ mod standing;
 mod subscriptions;
 mod sync;
 mod time_zone;
+mod top_ups;
 mod usage;
 mod writer;
 
@@ -59,6 +60,7 @@ pub use plan_changes::PlanChange;
 pub use reconciliations::Task;
 pub use sessions::SessionTable;
 pub use sync::{Cause, Decide, Moment, Reading, Synced, Told};
+pub use top_ups::{Reserved, TopUp, TopUpSetting, TopUpTerms};
 pub use usage::{Idempotency, LedgerEntry, LedgerLine, Operation, Outcome, Receipt, UsageRequest};
 
 /// Why a read or a write did not happen.

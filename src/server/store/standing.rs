@@ -16,6 +16,7 @@ use domain::window::{PaidPeriod, Zone};
 use quick_cache::sync::Cache;
 use sqlx::{AnyConnection, AssertSqlSafe, FromRow};
 
+use super::top_ups::read_rules;
 use super::{Error, Store};
 
 /// How many organizations are kept; a few hundred bytes each.
@@ -98,7 +99,7 @@ impl Standings {
 /// The columns of a [`StandingRow`].
 pub(super) const STANDING: &str =
     "id, kind, subscription_tier, tier_reason, tier_review_at, subscribed_plan, paid_from,
-    paid_until, time_zone";
+    paid_until, time_zone, top_ups";
 
 #[derive(FromRow)]
 pub(super) struct StandingRow {
@@ -111,6 +112,7 @@ pub(super) struct StandingRow {
     paid_from: Option<i64>,
     paid_until: Option<i64>,
     time_zone: Option<String>,
+    top_ups: Option<String>,
 }
 
 impl StandingRow {
@@ -136,6 +138,7 @@ impl StandingRow {
             granted: Vec::new(),
             counters: BTreeMap::new(),
             credits: BTreeMap::new(),
+            top_ups: read_rules(self.top_ups.as_deref())?,
         })
     }
 }
@@ -220,7 +223,11 @@ impl Store {
     }
 }
 
-async fn load(connection: &mut AnyConnection, organization: &OrganizationId) -> Result<Option<Standing>, Error> {
+/// All of it, as it is stored now.
+pub(super) async fn load(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+) -> Result<Option<Standing>, Error> {
     let row: Option<StandingRow> =
         sqlx::query_as(AssertSqlSafe(format!("SELECT {STANDING} FROM organizations WHERE id = $1")))
             .bind(&organization.0)

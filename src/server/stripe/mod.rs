@@ -9,6 +9,7 @@ mod lists;
 mod objects;
 pub mod signature;
 mod subscription;
+mod top_up;
 
 pub use changes::{FEEDBACK, Leaving, Target};
 pub use event::{DisputeNews, Event, Head, Implies, InvoiceNews, Subject};
@@ -17,3 +18,4 @@ pub use invoice::Preview;
 pub use lists::ListedEvent;
 pub use objects::FinishedSession;
 pub use subscription::Fetched;
+pub use top_up::{Bill, NewBill};

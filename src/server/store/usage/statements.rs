@@ -10,9 +10,9 @@ use sqlx::{AnyConnection, AssertSqlSafe, FromRow};
 
 use super::book::{Book, Key, Reservation};
 use super::{Idempotency, Receipt};
-use crate::server::store::Error;
 use crate::server::store::rows::{hold, list, pieces, places};
 use crate::server::store::standing::{CounterRow, GrantRow, STANDING, StandingRow, meter_id, number};
+use crate::server::store::{Error, top_ups};
 
 /// What the keys were answered before.
 pub(super) async fn answers(
@@ -242,6 +242,11 @@ pub(super) async fn write(connection: &mut AnyConnection, book: &Book) -> Result
         .bind(warned.at)
         .execute(&mut *connection)
         .await?;
+    }
+    for (key, page) in &book.pages {
+        if let Some((needed, at)) = page.top_up {
+            top_ups::note(connection, &key.0, &key.1, needed, at).await?;
+        }
     }
     Ok(())
 }
