@@ -1,12 +1,16 @@
 //! Automatic top-ups: bought once when little is left, never above the cap, credited once, and told where they fail,
 //! whoever is stopped in between.
 
+use std::time::Duration;
+
+use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::AnyPool;
 
 use crate::api::{Service, id_of};
 use crate::harness::{Browser, World};
+use crate::process::Served;
 
 const PAGE: &str = "/settings/usage";
 
@@ -395,5 +399,101 @@ async fn whatever_call_is_lost_or_fails_one_pack_is_paid_and_credited() {
             assert_eq!((it.paid().await, it.credits().await), (1, json!(250)), "{call} {way}");
             assert_eq!(it.number("SELECT COUNT(*) FROM grants").await, 1, "{call} {way}");
         }
+    }
+}
+
+/// An organization with a card, in front of processes that can be killed: on the plan with 40 build hours, and packs of
+/// 20 for $15.
+async fn customer(served: &Served, cap: &str) -> (AnyPool, Service) {
+    let database = AnyPool::connect(&served.database.url).await.unwrap();
+    let customer = served.stripe("/v1/customers", &[("metadata[organization]", "org_1")]).await;
+    let customer = customer["id"].as_str().unwrap().to_owned();
+    served.stripe("/v1/payment_methods/pm_card_visa/attach", &[("customer", &customer)]).await;
+    let write = async |sql: &'static str, value: &str| {
+        sqlx::query(sql).bind(value.to_owned()).execute(&database).await.unwrap();
+    };
+    let user =
+        "INSERT INTO users (id, issuer, subject, email, name, created_at) VALUES ($1, 'i', 's', 'a@b.c', 'A', 0)";
+    write(user, "usr_1").await;
+    let organization = "INSERT INTO organizations (id, name, kind, subscription_tier, tier_reason, created_at,
+             stripe_customer_id, top_ups)
+         VALUES ('org_1', 'One', 'personal', 'starter', 'paid', 0, $1, '{\"build-hours\":{\"below\":10,\"adds\":20}}')";
+    write(organization, &customer).await;
+    let setting = "INSERT INTO top_up_settings (organization_id, meter, pack, threshold, adds, monthly_cap, currency,
+             enabled, agreed_by, agreed_at)
+         VALUES ('org_1', 'build-hours', 'build-hours', 10, 20, CAST($1 AS BIGINT), 'usd', 1, 'usr_1', 0)";
+    write(setting, cap).await;
+    let key = served.command(&["keys", "create", "--name", "race", "--organization", "org_1"]).trim().to_owned();
+    (database, Service { client: served.client.clone(), url: served.url.clone(), key })
+}
+
+async fn count(database: &AnyPool, sql: &'static str) -> i64 {
+    sqlx::query_scalar(sql).fetch_one(database).await.unwrap()
+}
+
+const OPEN: &str = "SELECT COUNT(*) FROM top_ups WHERE over_at IS NULL";
+const GRANTED: &str = "SELECT COUNT(*) FROM grants";
+
+async fn paid(served: &Served) -> i64 {
+    let invoices = served.stripe("/v1/invoices?limit=100", &[]).await;
+    let paid = invoices["data"].as_array().unwrap().iter().filter(|invoice| invoice["status"] == "paid").count();
+    i64::try_from(paid).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_at_once_on_two_nodes_buy_exactly_what_is_due_and_never_more_than_the_cap() {
+    let first = Served::new().await;
+    let mut nodes = vec![first.clone()];
+    // SQLite is for one node.
+    if std::env::var("BILLHOOK_TEST_POSTGRES").is_ok() {
+        nodes.push(first.another().await);
+    }
+    let mut running = Vec::new();
+    for node in &nodes {
+        running.push(node.start().await);
+    }
+    let (database, service) = customer(&first, "4500").await;
+    let services: Vec<Service> =
+        nodes.iter().map(|node| Service { url: node.url.clone(), ..service.clone() }).collect();
+    // 40, and three packs of 20: the fourth would pass the cap.
+    for (uses, packs) in [(35, 1), (20, 2), (20, 3), (40, 3)] {
+        let body = json!({"meter": "build-hours"});
+        join_all((0..uses).map(|turn| services[turn % services.len()].post("/api/v1/usage", body.clone()))).await;
+        while count(&database, OPEN).await > 0
+            || (uses == 40
+                && count(&database, "SELECT COUNT(*) FROM top_up_settings WHERE capped_month IS NOT NULL").await == 0)
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!((paid(&first).await, count(&database, GRANTED).await), (packs, packs), "after {uses} more");
+    }
+    let used = count(&database, "SELECT used FROM usage_counters WHERE meter = 'build-hours'").await;
+    assert_eq!(used, 100, "all that there was, and nothing more");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_killed_at_any_moment_charges_once_and_credits_once() {
+    let served = Served::new().await;
+    let mut process = served.start().await;
+    let (database, service) = customer(&served, "100000").await;
+    for kill in 1..=8_u64 {
+        let left = service.done("/api/v1/check", json!({"meter": "build-hours"})).await["meter"]["remaining"].as_i64();
+        let amount = left.unwrap() - 9;
+        service.done("/api/v1/usage", json!({"meter": "build-hours", "amount": amount})).await;
+        // Somewhere between the note and the credit: the worker looks once a second, its calls take a few milliseconds.
+        while count(&database, "SELECT COUNT(*) FROM top_ups WHERE over_at IS NULL AND attempts > 0").await == 0
+            && count(&database, GRANTED).await < i64::try_from(kill).unwrap()
+        {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::sleep(Duration::from_millis(kill * 4)).await;
+        process.kill();
+        sqlx::query("UPDATE top_ups SET next_attempt_at = 0 WHERE over_at IS NULL").execute(&database).await.unwrap();
+        process = served.start().await;
+        while count(&database, OPEN).await > 0 {
+            tokio::task::yield_now().await;
+        }
+        let kill = i64::try_from(kill).unwrap();
+        assert_eq!((paid(&served).await, count(&database, GRANTED).await), (kill, kill));
     }
 }

@@ -22,6 +22,7 @@ use self::writer::{Work, Writer};
 use super::live::Live;
 
 mod accounts;
+mod actions;
 mod api_keys;
 mod arrivals;
 mod audit;

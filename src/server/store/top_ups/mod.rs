@@ -19,9 +19,11 @@ use super::sync::touch;
 use super::{Error, Store, new_id};
 
 mod charging;
+mod reserving;
 
+pub use charging::TopUp;
 pub(super) use charging::paid;
-pub use charging::{Reserved, TopUp};
+pub use reserving::Reserved;
 
 /// What is agreed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +122,7 @@ impl Store {
         since: Timestamp,
     ) -> Result<i64, Error> {
         let mut connection = self.pool.acquire().await?;
-        charging::spent(&mut connection, organization, meter, since).await
+        reserving::spent(&mut connection, organization, meter, since).await
     }
 
     /// The meters for which a pack is being bought.
