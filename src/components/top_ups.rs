@@ -110,7 +110,7 @@ pub fn TopUps(
 
 #[component]
 fn TopUp(top_up: TopUpView, may_manage: bool) -> impl IntoView {
-    let heading = format!("top-up-{}", top_up.meter);
+    let group = format!("Automatic top-up: {}", top_up.name);
     let (badge, words) = top_up.state.badge();
     let is_on = top_up.state != TopUpState::Off;
     let card = top_up.form.wrong.card.clone();
@@ -118,9 +118,9 @@ fn TopUp(top_up: TopUpView, may_manage: bool) -> impl IntoView {
     let paused = top_up.state == TopUpState::Paused;
     let lines = top_up.lines.clone();
     view! {
-        <div class="top-up" role="group" aria-labelledby=heading.clone() data-testid="top-up">
+        <div class="top-up" role="group" aria-label=group data-testid="top-up">
             <div class="top-up-head">
-                <h3 id=heading.clone()>{top_up.name.clone()}</h3>
+                <h3>{top_up.name.clone()}</h3>
                 <span class=badge>{words}</span>
             </div>
             {(paused || card.is_some()).then(|| view! { <Mend meter=meter.clone() lines=lines.clone() card=card.clone() paused may_manage /> })}
@@ -147,7 +147,7 @@ fn Mend(meter: String, lines: Vec<String>, card: Option<String>, paused: bool, m
                             <button class="button" type="submit">"Add or change the card"</button>
                         </form>
                         {paused.then(|| view! {
-                            <form method="post" action="/api/top-ups">
+                            <form method="post" action="/api/top-ups#top-ups">
                                 <input type="hidden" name="meter" value=meter />
                                 <button class="button button-primary" type="submit" name="action" value="resume">"Try again"</button>
                             </form>
@@ -174,7 +174,7 @@ fn Settings(top_up: TopUpView, is_on: bool) -> impl IntoView {
     view! {
         <details class="top-up-settings" open=open>
             <summary><span class="visually-hidden">{label}</span>{summary}</summary>
-            <form class="top-up-form" method="post" action="/api/top-ups">
+            <form class="top-up-form" method="post" action="/api/top-ups#top-ups">
                 <input type="hidden" name="meter" value=meter.clone() />
                 <div class="field">
                     <label for=threshold.clone()>"When less than this is left"</label>

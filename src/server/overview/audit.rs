@@ -83,7 +83,7 @@ impl App {
             "key_made" => format!("Made the API key {}.", text("name")?),
             "key_revoked" => format!("Revoked the API key {}.", text("key")?),
             "top_up_on" => format!(
-                "Turned automatic top-ups of {} on: the pack {} when less than {} is left, at most {} in a month.",
+                "Turned automatic top-ups of {} on: the pack {} when less than {} are left, at most {} in a month.",
                 self.meter_said(text("meter")?),
                 self.pack_said(text("pack")?),
                 detail["threshold"].as_u64()?,
@@ -91,7 +91,7 @@ impl App {
             ),
             "top_up_off" => format!("Turned automatic top-ups of {} off.", self.meter_said(text("meter")?)),
             "top_up_started" => format!(
-                "Bought the pack {} by itself, for {}.",
+                "Began to buy the pack {} by itself, for {}.",
                 self.pack_said(text("pack")?),
                 money_said(&detail["amount"], text("currency")?)?,
             ),

@@ -7,7 +7,7 @@ use domain::money::{Money, group_thousands};
 use domain::organization::OrganizationId;
 use domain::plan::MeterId;
 use domain::time::Timestamp;
-use domain::top_up::{month, owes, proposed_threshold};
+use domain::top_up::{Pause, month, owes, proposed_threshold};
 use domain::window::Zone;
 
 use super::{day_in, format_in};
@@ -80,16 +80,17 @@ impl App {
             return spent.into_iter().collect();
         };
         if let Some((reason, said)) = &setting.paused {
-            let said = said.as_ref().map(|said| format!(" {said}")).unwrap_or_default();
+            // Of a card that is declined the bank knows more than we do.
+            let why = said.as_deref().filter(|_| *reason == Pause::Declined).unwrap_or(reason.sentence());
             return vec![
-                format!("A pack could not be bought: {}{said}", uncapitalized(reason.sentence())),
+                format!("A pack could not be bought. {why}"),
                 "Nothing was charged. Nothing more is bought until you let it go on.".to_owned(),
             ];
         }
         let terms = &setting.terms;
         let pack = self.catalog.pack(&terms.pack).map_or_else(|| terms.pack.to_string(), |pack| self.priced(pack));
         let mut lines = vec![
-            format!("When less than {} {} is left, buy {pack}.", group_thousands(terms.threshold), meter.unit),
+            format!("When less than {} {} are left, buy {pack}.", group_thousands(terms.threshold), meter.unit),
             format!("{} of at most {} spent in {name}.", self.money(spent), terms.cap),
         ];
         let next = month.end.map(|end| day_in(zone, end)).unwrap_or_default();
@@ -147,10 +148,4 @@ fn state(
         Some(setting) if setting.enabled => TopUpState::On,
         _ => TopUpState::Off,
     }
-}
-
-/// A sentence that goes on after a colon.
-fn uncapitalized(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_lowercase(), letters.as_str()))
 }

@@ -26,12 +26,29 @@ pub struct TopUpBody {
     action: String,
     #[serde(default)]
     pack: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     threshold: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     cap: String,
-    /// There where the box is ticked.
-    agree: Option<String>,
+    /// Empty where the box is not ticked.
+    #[serde(default, deserialize_with = "text")]
+    agree: String,
+}
+
+/// What a form sends as text, and a program may send as a number or as yes and no.
+fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Text {
+        Text(String),
+        Number(serde_json::Number),
+        Flag(bool),
+    }
+    Ok(match Text::deserialize(deserializer)? {
+        Text::Text(text) => text,
+        Text::Number(number) => number.to_string(),
+        Text::Flag(yes) => if yes { "yes" } else { "" }.to_owned(),
+    })
 }
 
 /// Does it, or shows the form again with what is wrong.
@@ -44,8 +61,7 @@ pub async fn set(
     let TopUpBody { meter, action, pack, threshold, cap, agree } = value;
     let outcome = match action.as_str() {
         "on" => {
-            let agreed = agree.is_some_and(|agree| !agree.is_empty());
-            let form = TopUpForm { pack, threshold, cap, agreed, wrong: Wrong::default() };
+            let form = TopUpForm { pack, threshold, cap, agreed: !agree.is_empty(), wrong: Wrong::default() };
             app.turn_top_up_on(account, &meter, form).await?
         }
         "off" => {

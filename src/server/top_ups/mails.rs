@@ -17,14 +17,14 @@ impl App {
         reason: Pause,
         said: Option<&str>,
     ) -> Result<Vec<NewMail>, Error> {
-        let said = said.map(|said| format!(" {said}")).unwrap_or_default();
+        // Of a card that is declined the bank knows more than we do.
+        let why = said.filter(|_| reason == Pause::Declined).unwrap_or(reason.sentence());
         self.top_up_mails(top_up, "is paused", |name, meter| {
             format!(
                 "The automatic top-up of {meter} for {name} is paused: a pack could not be paid.\n\
-                 {}{said}\n\nNothing was charged, and nothing more is bought by itself until you let it go on. \
+                 {why}\n\nNothing was charged, and nothing more is bought by itself until you let it go on. \
                  When what is left is used up, further use is refused.\n\n\
                  Check the card and let it go on: {}/settings/usage",
-                reason.sentence(),
                 self.config.public_url,
             )
         })
