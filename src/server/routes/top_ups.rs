@@ -40,12 +40,12 @@ fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Text {
-        Text(String),
+        Typed(String),
         Number(serde_json::Number),
         Flag(bool),
     }
     Ok(match Text::deserialize(deserializer)? {
-        Text::Text(text) => text,
+        Text::Typed(text) => text,
         Text::Number(number) => number.to_string(),
         Text::Flag(yes) => if yes { "yes" } else { "" }.to_owned(),
     })

@@ -50,7 +50,7 @@ struct Agreed {
     pack: String,
     monthly_cap: i64,
     currency: String,
-    agreed_by: String,
+    person: String,
 }
 
 impl Store {
@@ -94,7 +94,7 @@ impl Store {
                     });
                 }
                 let money = Money::new(amount, catalog.currency.clone());
-                reserve(connection, &top_up, pack, &money, agreed.agreed_by, now).await?;
+                reserve(connection, &top_up, pack, &money, agreed.person, now).await?;
                 Ok(Reserved::Charge(Box::new(TopUp { charge: Some((pack.id.clone(), money)), ..top_up })))
             })
         })
@@ -165,7 +165,7 @@ async fn still_due(
     now: Timestamp,
 ) -> Result<Option<(Standing, Agreed)>, Error> {
     let agreed: Option<Agreed> = sqlx::query_as(
-        "SELECT pack, monthly_cap, currency, agreed_by FROM top_up_settings
+        "SELECT pack, monthly_cap, currency, agreed_by AS person FROM top_up_settings
          WHERE organization_id = $1 AND meter = $2 AND enabled = 1 AND paused IS NULL",
     )
     .bind(&top_up.organization.0)
