@@ -69,9 +69,10 @@ impl Customer {
     }
 
     async fn has_credits(&self, credits: i64) {
-        while self.credits().await != credits {
+        while self.number("SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM grants").await != credits {
             tokio::task::yield_now().await;
         }
+        assert_eq!(self.credits().await, credits);
     }
 
     /// Waits until no top-up is under way.
@@ -360,6 +361,18 @@ async fn whoever_has_little_left_already_does_not_wait_and_off_is_off() {
     it.done().await;
     assert_eq!(it.paid().await, 1);
     assert!(it.page().await.contains("$7.50 was spent in"));
+}
+
+#[tokio::test]
+async fn a_note_that_is_out_of_date_buys_nothing() {
+    let it = Customer::new().await;
+    it.turn_on("4", "30").await;
+    // As where another node read the credits just before they came.
+    let note = "INSERT INTO top_ups (id, organization_id, meter, needed, status, noted_at, attempts, next_attempt_at)
+                VALUES ('pur_1', $1, 'ai-credits', 4, 'due', 0, 0, 0)";
+    sqlx::query(note).bind(it.organization.clone()).execute(&it.database).await.unwrap();
+    it.done().await;
+    assert_eq!((it.number("SELECT COUNT(*) FROM top_ups").await, it.invoices().await.len()), (0, 0));
 }
 
 #[tokio::test]
