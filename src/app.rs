@@ -10,6 +10,7 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::path;
 
 use crate::components::layout::Layout;
+use crate::components::top_ups::TopUpForm;
 use crate::error::{AppError, Code};
 use crate::pages::api_docs::ApiDocsPage;
 use crate::pages::api_keys::{ApiKeysPage, MadeKey, RevokeKeyPage};
@@ -52,12 +53,14 @@ pub struct Findings {
     pub made_key: Option<MadeKey>,
     /// What was tried by the post which this page answers.
     pub tried: Option<Tried>,
+    /// The form of an automatic top-up that was posted and is not right, and the meter that it is for.
+    pub top_up: Option<(String, TopUpForm)>,
 }
 
 impl Findings {
     /// Whether this page answers a post: to load it again would be to do it again.
     fn answers_a_post(&self) -> bool {
-        self.made_key.is_some() || self.tried.is_some()
+        self.made_key.is_some() || self.tried.is_some() || self.top_up.is_some()
     }
 }
 

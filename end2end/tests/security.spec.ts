@@ -24,6 +24,7 @@ const ACTIONS = [
   '/api/keys/revoke',
   '/api/time-zone',
   '/api/packs/checkout',
+  '/api/top-ups',
   '/playground',
   '/pages/api-key',
   '/pages/api-keys',

@@ -314,8 +314,10 @@ test('a pack is bought once, on an invoice, and the card is kept', async ({ app 
   expect(invoice).toMatchObject({ status: 'paid', amount_paid: 4000, metadata: { pack: 'two' } });
   const [line] = (await stripe.invoices.listLineItems(invoice.id)).data;
   expect(line.pricing?.price_details).toMatchObject({ price: price.id, product: price.product });
-  const saved = (paid.customer as Stripe.Customer).invoice_settings.default_payment_method;
-  expect(saved).toBe(intent.payment_method);
+  // The card is kept; choosing a default is left to the application.
+  expect((paid.customer as Stripe.Customer).invoice_settings.default_payment_method).toBeNull();
+  const kept = await stripe.customers.listPaymentMethods(customer.id);
+  expect(kept.data.map((method) => method.id)).toEqual([intent.payment_method]);
 });
 
 test('a pack is charged by invoice while nobody is there', async ({ app }) => {

@@ -13,6 +13,7 @@ pub mod period;
 pub mod plan_card;
 pub mod plan_table;
 pub mod settings_nav;
+pub mod top_ups;
 pub mod unlock;
 pub mod usage_chart;
 pub mod user_menu;

@@ -11,6 +11,7 @@ use crate::catalog::{Catalog, Feature, Meter};
 use crate::organization::{Kind, OrganizationId};
 use crate::plan::{Audience, FeatureId, Limit, MeterId, Plan, PlanId};
 use crate::time::Timestamp;
+use crate::top_up::Rule;
 use crate::usage::{Account, Counter, Credits};
 use crate::window::{PaidPeriod, Window, Zone};
 use crate::words::Words;
@@ -40,6 +41,8 @@ pub struct Standing {
     pub counters: BTreeMap<MeterId, Counter>,
     /// Credits; of those that an open reservation holds also what is used up.
     pub credits: BTreeMap<MeterId, Vec<Credits>>,
+    /// Automatic top-ups that are on.
+    pub top_ups: BTreeMap<MeterId, Rule>,
 }
 
 /// Why something is allowed or not.

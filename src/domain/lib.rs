@@ -16,6 +16,7 @@ pub mod payment_method;
 pub mod plan;
 pub mod subscription;
 pub mod time;
+pub mod top_up;
 pub mod usage;
 pub mod window;
 mod words;

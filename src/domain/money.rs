@@ -105,6 +105,26 @@ impl Money {
         Self::new(self.amount.saturating_add(6).div_euclid(12), self.currency.clone())
     }
 
+    /// Reads what a person types: `60`, `49.99`, with or without the currency's sign. `None` for anything else; a comma
+    /// means thousands to some and cents to others, so it is neither.
+    pub fn typed(text: &str, currency: Currency) -> Option<Self> {
+        let text = text.trim();
+        let text = currency.symbol().and_then(|symbol| text.strip_prefix(symbol)).unwrap_or(text).trim();
+        let (whole, minor) = text.split_once('.').unwrap_or((text, ""));
+        let decimals = usize::try_from(currency.decimals()).ok()?;
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || minor.len() > decimals || !digits(whole) || !digits(minor) {
+            return None;
+        }
+        let amount = format!("{whole}{minor:0<decimals$}").parse().ok()?;
+        Some(Self::new(amount, currency))
+    }
+
+    /// The number as it is typed into a field: `60`, `49.99`, `1195.20`.
+    pub fn plain(&self) -> String {
+        self.digits().replace(',', "")
+    }
+
     /// The number without sign or currency: `60`, `9.99`. Whole amounts have no decimals.
     fn digits(&self) -> String {
         let decimals = self.currency.decimals();

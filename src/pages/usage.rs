@@ -4,9 +4,11 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::{query, when_loaded};
+use crate::app::Findings;
 use crate::components::meter_bar::{MeterBar, MeterState};
 use crate::components::packs::{PackOffer, Packs};
 use crate::components::settings_nav::{Settings, SettingsNav};
+use crate::components::top_ups::{TopUpForm, TopUpView, TopUps};
 use crate::components::unlock::{Locked, Unlock};
 use crate::components::usage_chart::{Chart, UsageChart};
 use crate::error::AppError;
@@ -20,12 +22,27 @@ pub struct UsageView {
     pub history: Result<History, Locked>,
     /// What can be bought on top of the plan.
     pub packs: Vec<PackOffer>,
+    /// Which of them are bought by themselves.
+    pub top_ups: Vec<TopUpView>,
     /// Where days and months begin.
     pub zone: String,
     /// Every zone, by region.
     pub zones: Vec<(String, Vec<String>)>,
     /// Whether this person may change the zone and buy packs.
     pub may_manage: bool,
+}
+
+impl UsageView {
+    /// Shows a form as it was posted, with what is wrong with it.
+    fn with(mut self, posted: Option<(String, TopUpForm)>) -> Self {
+        let Some((meter, form)) = posted else { return self };
+        if let Some(top_up) = self.top_ups.iter_mut().find(|top_up| top_up.meter == meter) {
+            // Letting a paused one go on has nothing in it but a button.
+            let typed = if form.pack.is_empty() { top_up.form.clone() } else { form.clone() };
+            top_up.form = TopUpForm { wrong: form.wrong, ..typed };
+        }
+        self
+    }
 }
 
 /// What was used when and by whom.
@@ -78,15 +95,16 @@ pub fn UsagePage() -> impl IntoView {
         move || (meter.clone(), before.clone()),
         |(meter, before)| load_usage(meter.filter(|meter| !meter.is_empty()), before),
     );
+    let posted = use_context::<Findings>().and_then(|findings| findings.top_up);
     view! {
         <Title text="Usage" />
-        {when_loaded(usage, |usage| view! { <Usage usage /> })}
+        {when_loaded(usage, move |usage| view! { <Usage usage=usage.with(posted.clone()) /> })}
     }
 }
 
 #[component]
 fn Usage(usage: UsageView) -> impl IntoView {
-    let UsageView { meters, history, packs, zone, zones, may_manage } = usage;
+    let UsageView { meters, history, packs, top_ups, zone, zones, may_manage } = usage;
     view! {
         <header class="page-head">
             <SettingsNav current=Settings::Usage />
@@ -99,6 +117,7 @@ fn Usage(usage: UsageView) -> impl IntoView {
                 <div class="meters">{meters.into_iter().map(|meter| view! { <MeterBar meter /> }).collect_view()}</div>
             </section>
             {(!packs.is_empty()).then(|| view! { <Packs packs may_buy=may_manage /> })}
+            {(!top_ups.is_empty()).then(|| view! { <TopUps top_ups may_manage /> })}
             {match history {
                 Ok(history) => view! { <HistoryCards history /> }.into_any(),
                 Err(locked) => view! {

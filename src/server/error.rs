@@ -42,7 +42,7 @@ impl Error {
     pub fn into_app(self) -> AppError {
         let (code, message) = match &self {
             Self::App(error) => return error.clone(),
-            Self::Stripe(stripe::Error::Declined(sentence)) => {
+            Self::Stripe(stripe::Error::Declined(sentence) | stripe::Error::Unconfirmed(sentence)) => {
                 return AppError::new(Code::PaymentRequired, sentence.clone());
             }
             Self::Stripe(stripe::Error::Unknown(_)) | Self::Busy => (

@@ -226,6 +226,10 @@ async fn settle_invoice(app: &App, event: &str, news: InvoiceNews) -> Result<(),
         (Implies::Paid, Some(status)) => matches!(status, Status::Incomplete | Status::PastDue | Status::Unpaid),
         (Implies::Owing, Some(status)) => matches!(status, Status::Active | Status::Trialing),
     };
+    if let Some(purchase) = &news.purchase {
+        // Before the event is settled: whoever is stopped in between does it again, and credits nothing twice.
+        app.store.purchase_paid(purchase, None, Actor::Event(event.to_owned()), app.moment()).await?;
+    }
     let subscription = news.subscription.clone();
     let settled = app.store.settle_or_ask(event, news.invoice, news.subscription, contradicts, Clock::wall()).await?;
     match (settled, subscription) {

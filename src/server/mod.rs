@@ -39,6 +39,7 @@ pub mod routes;
 pub mod store;
 pub mod stripe;
 pub mod subscription;
+pub mod top_ups;
 
 use self::auth::Provider;
 use self::clock::Clock;
@@ -151,6 +152,7 @@ pub async fn run(app: App, listener: tokio::net::TcpListener, stop: impl Future<
     let every = app.config.reconcile_every;
     let comparing = every.map(|every| tokio::spawn(reconcile::on_schedule(app.clone(), every)));
     let mails = tokio::spawn(mail::work(app.clone(), app.stopping.subscribe()));
+    let top_ups = tokio::spawn(top_ups::work(app.clone(), app.stopping.subscribe()));
     let cleaner = tokio::spawn(forget_what_is_over(app.clone()));
     let told = async {
         stop.await;
@@ -166,6 +168,9 @@ pub async fn run(app: App, listener: tokio::net::TcpListener, stop: impl Future<
     }
     if let Err(error) = mails.await {
         tracing::error!(%error, "the outbox's worker ended badly");
+    }
+    if let Err(error) = top_ups.await {
+        tracing::error!(%error, "the worker of the automatic top-ups ended badly");
     }
     app.store.close().await;
 }

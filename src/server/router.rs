@@ -15,7 +15,9 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
-use super::routes::{billing, health, keys, organizations, playground, subscription, theme, updates, usage, webhook};
+use super::routes::{
+    billing, health, keys, organizations, playground, subscription, theme, top_ups, updates, usage, webhook,
+};
 use super::{App, api, assets, auth, guard, pages, request_id};
 use crate::error::{AppError, Code};
 
@@ -90,6 +92,7 @@ pub fn with_session() -> Vec<Route> {
         posts("/api/keys/revoke", keys::revoke),
         gets("/playground", pages::render),
         posts("/playground", playground::press),
+        posts("/api/top-ups", top_ups::set),
         posts("/api/time-zone", usage::time_zone),
         gets("/settings/usage/ledger.csv", usage::ledger),
         gets("/api/updates", updates::updates),

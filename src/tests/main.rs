@@ -27,5 +27,6 @@ mod readme;
 mod restart;
 mod tenants;
 mod tidy;
+mod top_ups;
 mod usage_pages;
 mod webhook;

@@ -51,6 +51,7 @@ const ROUTES: &[(&str, &str, Outcome)] = &[
     ("POST", "/api/keys/revoke", Refused),
     ("GET", "/playground", Own),
     ("POST", "/playground", Own),
+    ("POST", "/api/top-ups", Own),
     ("POST", "/api/time-zone", Own),
     ("GET", "/settings/usage/ledger.csv", Own),
     ("GET", "/api/updates", Own),

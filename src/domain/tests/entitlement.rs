@@ -36,6 +36,7 @@ pub(super) fn standing(tier: &str) -> Standing {
         granted: Vec::new(),
         counters: BTreeMap::new(),
         credits: BTreeMap::new(),
+        top_ups: BTreeMap::new(),
     }
 }
 

@@ -23,6 +23,7 @@ mod plan;
 mod properties;
 mod schema;
 mod subscription;
+mod top_up;
 mod usage;
 mod usage_model;
 mod window;

@@ -59,3 +59,22 @@ fn a_month_of_a_year_is_rounded_to_the_nearest_cent() {
     assert_eq!(money(8_896, "usd").per_month_of_year(), money(741, "usd"));
     assert_eq!(money(i64::MAX, "usd").per_month_of_year().amount, i64::MAX / 12);
 }
+
+#[test]
+fn what_a_person_types_is_read_or_refused() {
+    let usd = || Currency::parse("usd").unwrap();
+    for (text, amount) in
+        [("60", 6_000), ("49.9", 4_990), (" $49.99 ", 4_999), ("$ 0.05", 5), ("007", 700), ("3.", 300)]
+    {
+        assert_eq!(Money::typed(text, usd()), Some(money(amount, "usd")), "{text}");
+    }
+    for text in ["", "$", ".5", "1,000", "1.234", "-5", "5 USD", "1e3", "½", "9999999999999999999", "€5"] {
+        assert_eq!(Money::typed(text, usd()), None, "{text}");
+    }
+    assert_eq!(Money::typed("1500", Currency::parse("jpy").unwrap()), Some(money(1_500, "jpy")));
+    assert_eq!(Money::typed("1.5", Currency::parse("jpy").unwrap()), None);
+    for amount in [0, 5, 4_990, 119_520, 10_000_000] {
+        let money = money(amount, "usd");
+        assert_eq!(Money::typed(&money.plain(), usd()), Some(money));
+    }
+}

@@ -2,8 +2,10 @@
 
 use domain::access::Reason;
 use domain::catalog::Gate;
-use domain::plan::{MeterId, PlanId};
+use domain::money::{Currency, Money};
+use domain::plan::{MeterId, PackId, PlanId};
 use domain::time::Timestamp;
+use domain::top_up::Pause;
 use domain::window::Zone;
 use serde_json::Value;
 
@@ -81,6 +83,30 @@ impl App {
             "taken_back" => format!("A pack was paid back: {} taken back.", self.granted_said(detail)?),
             "key_made" => format!("Made the API key {}.", text("name")?),
             "key_revoked" => format!("Revoked the API key {}.", text("key")?),
+            "top_up_on" => format!(
+                "Turned automatic top-ups of {} on: the pack {} when less than {} are left, at most {} in a month.",
+                self.meter_said(text("meter")?),
+                self.pack_said(text("pack")?),
+                detail["threshold"].as_u64()?,
+                money_said(&detail["cap"], text("currency")?)?,
+            ),
+            "top_up_off" => format!("Turned automatic top-ups of {} off.", self.meter_said(text("meter")?)),
+            "top_up_started" => format!(
+                "Began to buy the pack {} by itself, for {}.",
+                self.pack_said(text("pack")?),
+                money_said(&detail["amount"], text("currency")?)?,
+            ),
+            "top_up_capped" => format!(
+                "Automatic top-ups of {} have reached the monthly cap of {}.",
+                self.meter_said(text("meter")?),
+                money_said(&detail["cap"], text("currency")?)?,
+            ),
+            "top_up_paused" => format!(
+                "Automatic top-ups of {} are paused. {}",
+                self.meter_said(text("meter")?),
+                text("reason").and_then(Pause::parse)?.sentence(),
+            ),
+            "top_up_resumed" => format!("Let automatic top-ups of {} go on.", self.meter_said(text("meter")?)),
             "time_zone" => format!("Days begin in {} and began in {}.", text("after")?, text("before")?),
             _ => return None,
         })
@@ -103,6 +129,16 @@ impl App {
         Some(format!("{what}{} is {status}{end}.", seats.unwrap_or_default()))
     }
 
+    fn meter_said(&self, meter: &str) -> String {
+        let known = MeterId::parse(meter).ok().and_then(|id| self.catalog.meter(&id));
+        known.map_or_else(|| meter.to_owned(), |known| known.unit.clone())
+    }
+
+    fn pack_said(&self, pack: &str) -> String {
+        let known = PackId::parse(pack).ok().and_then(|id| self.catalog.pack(&id));
+        known.map_or_else(|| pack.to_owned(), |known| known.name.clone())
+    }
+
     fn granted_said(&self, detail: &Value) -> Option<String> {
         if let Some(feature) = detail["feature"].as_str() {
             let known = self.catalog.features.iter().find(|known| known.id.as_str() == feature);
@@ -114,12 +150,17 @@ impl App {
     }
 }
 
+fn money_said(amount: &Value, currency: &str) -> Option<String> {
+    Some(Money::new(amount.as_i64()?, Currency::parse(currency).ok()?).to_string())
+}
+
 /// Who it was, if it was not a person.
 fn who(actor: &str) -> &str {
     match actor {
         "clock" => "Time",
         "operator" => "Operator",
         "reconciliation" => "Comparison with Stripe",
+        "top_up" => "Automatic top-up",
         _ if actor.starts_with("evt_") => "Stripe",
         _ if actor.starts_with("usr_") => "Somebody who has left",
         other => other,

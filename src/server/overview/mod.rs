@@ -6,6 +6,7 @@ mod change;
 mod entitlements;
 mod keys;
 mod status;
+mod top_ups;
 mod usage;
 
 pub use status::SubscriptionView;
@@ -74,7 +75,7 @@ pub(super) fn day(at: Timestamp) -> String {
 }
 
 /// `21 December 2026`, where the organization's days begin.
-fn day_in(zone: &Zone, at: Timestamp) -> String {
+pub(super) fn day_in(zone: &Zone, at: Timestamp) -> String {
     format_in(zone, "%-d %B %Y", at)
 }
 

@@ -44,6 +44,7 @@ impl App {
             meters: self.forecasts(&standing, now).await?,
             history,
             packs: self.catalog.packs.iter().map(|pack| self.pack_offer(pack)).collect(),
+            top_ups: self.top_up_views(&standing, now).await?,
             zones: zones(&standing.zone),
             zone: standing.zone.name().to_owned(),
             may_manage: account.role.manages_billing(),

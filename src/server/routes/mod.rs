@@ -8,6 +8,7 @@ pub mod organizations;
 pub mod playground;
 pub mod subscription;
 pub mod theme;
+pub mod top_ups;
 pub mod updates;
 pub mod usage;
 pub mod webhook;

@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, FromRow};
 use super::accounts::lock;
 use super::audit::{self, Action, Actor};
 use super::sync::{Moment, touch};
-use super::{Checkout, Decision, Error, Store, events, new_id};
+use super::{Checkout, Decision, Error, Store, events, new_id, top_ups};
 
 /// Stripe keeps a session open for 24 hours; one that is nearly over is not offered again.
 const REUSE: Seconds = Seconds(23 * 3600);
@@ -156,6 +156,7 @@ impl Store {
                         .rows_affected()
                         > 0;
                 if first {
+                    top_ups::paid(connection, &purchase, moment.now).await?;
                     let grant = credits_of(&sold, &organization, actor, moment.now)?;
                     give(connection, &grant, Some(&purchase), moment.now).await?;
                 }

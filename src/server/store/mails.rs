@@ -3,7 +3,7 @@
 use domain::organization::OrganizationId;
 use domain::plan::MeterId;
 use domain::time::{Seconds, Timestamp};
-use sqlx::FromRow;
+use sqlx::{AnyConnection, FromRow};
 
 use super::standing::meter_id;
 use super::{Error, Store, new_id};
@@ -105,21 +105,7 @@ impl Store {
                 if first.rows_affected() == 0 {
                     return Ok(());
                 }
-                for mail in mails {
-                    sqlx::query(
-                        "INSERT INTO mails (id, organization_id, recipient, subject, body, status, attempts,
-                             next_attempt_at, created_at)
-                         VALUES ($1, $2, $3, $4, $5, 'waiting', 0, $6, $6)",
-                    )
-                    .bind(new_id("mai"))
-                    .bind(&warning.organization.0)
-                    .bind(mail.recipient)
-                    .bind(mail.subject)
-                    .bind(mail.body)
-                    .bind(wall.0)
-                    .execute(&mut *connection)
-                    .await?;
-                }
+                write(connection, &warning.organization, mails, wall).await?;
                 // A page that is open shows the banner.
                 super::sync::touch(connection, &warning.organization).await
             })
@@ -187,4 +173,29 @@ impl Store {
         })
         .await
     }
+}
+
+/// Puts mails into the outbox, inside the transaction of what they tell about.
+pub(super) async fn write(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    mails: Vec<NewMail>,
+    wall: Timestamp,
+) -> Result<(), Error> {
+    for mail in mails {
+        sqlx::query(
+            "INSERT INTO mails (id, organization_id, recipient, subject, body, status, attempts, next_attempt_at,
+                 created_at)
+             VALUES ($1, $2, $3, $4, $5, 'waiting', 0, $6, $6)",
+        )
+        .bind(new_id("mai"))
+        .bind(&organization.0)
+        .bind(mail.recipient)
+        .bind(mail.subject)
+        .bind(mail.body)
+        .bind(wall.0)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
 }

@@ -22,6 +22,7 @@ use self::writer::{Work, Writer};
 use super::live::Live;
 
 mod accounts;
+mod actions;
 mod api_keys;
 mod arrivals;
 mod audit;
@@ -43,6 +44,7 @@ mod standing;
 mod subscriptions;
 mod sync;
 mod time_zone;
+mod top_ups;
 mod usage;
 mod writer;
 
@@ -61,6 +63,7 @@ pub use reconciliations::Task;
 pub use refunds::PaidBack;
 pub use sessions::SessionTable;
 pub use sync::{Cause, Decide, Moment, Reading, Synced, Told};
+pub use top_ups::{Reserved, TopUp, TopUpSetting, TopUpTerms};
 pub use usage::{Idempotency, LedgerEntry, LedgerLine, Operation, Outcome, Receipt, UsageRequest};
 
 /// Why a read or a write did not happen.

@@ -17,6 +17,7 @@ use quick_cache::sync::Cache;
 use serde::Deserialize;
 use sqlx::{AnyConnection, AssertSqlSafe, FromRow};
 
+use super::top_ups::read_rules;
 use super::{Error, Store};
 
 /// How many organizations are kept; a few hundred bytes each.
@@ -99,7 +100,7 @@ impl Standings {
 /// The columns of a [`StandingRow`].
 pub(super) const STANDING: &str =
     "id, kind, subscription_tier, tier_reason, tier_review_at, subscribed_plan, paid_from,
-    paid_until, time_zone";
+    paid_until, time_zone, top_ups";
 
 #[derive(FromRow, Deserialize)]
 pub(super) struct StandingRow {
@@ -112,6 +113,7 @@ pub(super) struct StandingRow {
     paid_from: Option<i64>,
     paid_until: Option<i64>,
     time_zone: Option<String>,
+    top_ups: Option<String>,
 }
 
 impl StandingRow {
@@ -137,6 +139,7 @@ impl StandingRow {
             granted: Vec::new(),
             counters: BTreeMap::new(),
             credits: BTreeMap::new(),
+            top_ups: read_rules(self.top_ups.as_deref())?,
         })
     }
 }
@@ -228,7 +231,11 @@ impl Store {
     }
 }
 
-async fn load(connection: &mut AnyConnection, organization: &OrganizationId) -> Result<Option<Standing>, Error> {
+/// All of it, as it is stored now.
+pub(super) async fn load(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+) -> Result<Option<Standing>, Error> {
     let row: Option<StandingRow> =
         sqlx::query_as(AssertSqlSafe(format!("SELECT {STANDING} FROM organizations WHERE id = $1")))
             .bind(&organization.0)

@@ -71,6 +71,8 @@ pub struct InvoiceNews {
     pub subscription: Option<String>,
     /// What must be true of the subscription because of it.
     pub implies: Implies,
+    /// The intent of a pack that it was paid for, where it bills one and no subscription.
+    pub purchase: Option<String>,
 }
 
 /// What an invoice's event says of its subscription, without being about it.
@@ -238,10 +240,13 @@ fn invoice_news(kind: &str, object: &Value) -> Subject {
         "invoice.payment_failed" | "invoice.payment_action_required" | "invoice.finalization_failed" => Implies::Owing,
         _ => Implies::Nothing,
     };
+    let subscription = object.get("parent").and_then(super::invoice::subscription_of);
+    let paid = implies == Implies::Paid && object.get("status").and_then(Value::as_str) == Some("paid");
     Subject::Invoice(Box::new(InvoiceNews {
         // An upcoming invoice does not exist yet.
         invoice: super::invoice::read(object.clone()).ok().filter(|_| kind != "invoice.upcoming"),
-        subscription: object.get("parent").and_then(super::invoice::subscription_of),
+        purchase: purchase(object).filter(|_| paid && subscription.is_none()),
+        subscription,
         implies,
     }))
 }

@@ -49,6 +49,9 @@ pub enum Error {
     /// The payment was declined. The sentence is Stripe's for the customer.
     #[error("the payment was declined: {0}")]
     Declined(String),
+    /// The bank wants the payment confirmed by the customer, who is not there. The sentence is Stripe's for them.
+    #[error("the payment needs to be confirmed: {0}")]
+    Unconfirmed(String),
     /// Stripe did not answer, or not in time: what was asked for may or may not have happened.
     #[error("Stripe did not answer: {0}")]
     Unknown(String),
@@ -68,7 +71,8 @@ impl From<StripeError> for Error {
     fn from(error: StripeError) -> Self {
         match error {
             StripeError::Stripe(error, 402) => {
-                Self::Declined(error.message.clone().unwrap_or_else(|| "The payment was declined.".to_owned()))
+                let sentence = error.message.clone().unwrap_or_else(|| "The payment was declined.".to_owned());
+                if wants_confirmation(&error) { Self::Unconfirmed(sentence) } else { Self::Declined(sentence) }
             }
             StripeError::Stripe(error, status) if status < 500 && status != 429 && status != 409 => {
                 Self::Refused { status, message: error.message.clone().unwrap_or_else(|| "no message".to_owned()) }
@@ -307,6 +311,14 @@ fn cancel_when_no_card() -> CreateCheckoutSessionSubscriptionDataTrialSettings {
             CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehaviorMissingPaymentMethod::Cancel,
         ),
     )
+}
+
+/// Whether a card was refused only for want of its owner.
+fn wants_confirmation(error: &stripe_shared::ApiErrors) -> bool {
+    let code = error.code.as_ref().map(ToString::to_string);
+    let codes = [code.as_deref(), error.decline_code.as_deref()];
+    let wants = ["authentication_required", "invoice_payment_intent_requires_action"];
+    codes.into_iter().flatten().any(|code| wants.contains(&code))
 }
 
 fn read<T: DeserializeOwned>(value: miniserde::json::Value) -> Result<T, Error> {

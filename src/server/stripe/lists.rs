@@ -127,6 +127,6 @@ impl Gateway {
 }
 
 /// What we wrote into an object's metadata.
-fn named<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+pub(super) fn named<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
     object.get("metadata")?.get(key)?.as_str()
 }

@@ -10,6 +10,7 @@ mod lists;
 mod objects;
 pub mod signature;
 mod subscription;
+mod top_up;
 
 pub use changes::{FEEDBACK, Leaving, Target};
 pub use charge::Charge;
@@ -19,3 +20,4 @@ pub use invoice::Preview;
 pub use lists::ListedEvent;
 pub use objects::FinishedSession;
 pub use subscription::Fetched;
+pub use top_up::{Bill, NewBill};

@@ -30,13 +30,9 @@ pub(super) fn collect(
     match customer.filter(|_| makes_invoice(session)) {
         Some(customer) => {
             let draft = draft(account, session, order, customer, discount.as_ref());
-            bill(account, session, order, &draft, method.clone())?;
+            bill(account, session, order, &draft, method)?;
         }
         None => pay(account, session, order, customer, method.as_deref())?,
-    }
-    // Stripe itself attaches the card and leaves choosing the default to the application.
-    if let (Some(customer), Some(method), Some("off_session")) = (customer, &method, order.future_usage()) {
-        customers::set_default_payment_method(account, customer, method);
     }
     Ok(())
 }

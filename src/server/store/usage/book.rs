@@ -7,6 +7,7 @@ use domain::catalog::Meter;
 use domain::entitlement::Standing;
 use domain::organization::OrganizationId;
 use domain::plan::MeterId;
+use domain::time::Timestamp;
 use domain::usage::{Account, Counter, Credits, NotEnough, Taken};
 use domain::window::Window;
 
@@ -26,6 +27,8 @@ pub(super) struct Page {
     /// As they were read, to see which have changed.
     pub(super) credits_before: Vec<Credits>,
     pub(super) changed: bool,
+    /// How much has to be left for no top-up to be due, and since when one is; `None` while none is.
+    pub(super) top_up: Option<(u64, Timestamp)>,
 }
 
 /// A reservation as it is stored.
@@ -215,6 +218,7 @@ impl Book {
     fn note(&mut self, request: &UsageRequest, key: &Key) {
         let Some(page) = self.pages.get_mut(key) else { return };
         page.changed = true;
+        page.watch(0, request.now);
         if let Some(warning) = page.account.new_warning() {
             self.warned.push(Warned {
                 key: key.clone(),
@@ -262,8 +266,17 @@ impl Book {
 }
 
 impl Page {
-    fn refuse(&self, request: &UsageRequest, amount: u64) -> Outcome {
+    fn refuse(&mut self, request: &UsageRequest, amount: u64) -> Outcome {
+        self.watch(amount, request.now);
         let answer = self.standing.meter_answer(&request.catalog, &self.meter, &self.account, self.window, amount);
         Outcome::Refused(Box::new(answer))
+    }
+
+    /// Notes whether an automatic top-up has become due. Where none is on, there is nothing to look up.
+    fn watch(&mut self, refused: u64, now: Timestamp) {
+        let rule = self.standing.top_ups.get(&self.meter.id);
+        if let Some(needed) = rule.and_then(|rule| rule.due(self.account.left(), refused, now)) {
+            self.top_up = self.top_up.max(Some((needed, now)));
+        }
     }
 }

@@ -108,7 +108,7 @@ async fn open(
         standing.credits.insert(key.1.clone(), credits.remove(&key).unwrap_or_default());
         let (account, window) = standing.account(catalog, meter, latest.now);
         let (credits_before, meter) = (account.credits.clone(), meter.clone());
-        book.pages.insert(key, Page { standing, meter, account, window, credits_before, changed: false });
+        book.pages.insert(key, Page { standing, meter, account, window, credits_before, changed: false, top_up: None });
     }
     Ok(())
 }

@@ -11,9 +11,9 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::book::{Book, Key, Reservation};
 use super::{Idempotency, Receipt};
-use crate::server::store::Error;
 use crate::server::store::rows::{LookUp, pieces, places};
 use crate::server::store::standing::{COUNTER, CounterRow, GRANT, GrantRow, STANDING, StandingRow, meter_id, number};
+use crate::server::store::{Error, top_ups};
 
 /// What the keys were answered before.
 pub(super) async fn answers(
@@ -212,6 +212,11 @@ pub(super) async fn write(connection: &mut AnyConnection, book: &Book) -> Result
         .bind(warned.at)
         .execute(&mut *connection)
         .await?;
+    }
+    for (key, page) in &book.pages {
+        if let Some((needed, at)) = page.top_up {
+            top_ups::note(connection, &key.0, &key.1, needed, at).await?;
+        }
     }
     Ok(())
 }
