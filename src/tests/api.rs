@@ -4,7 +4,7 @@ use domain::organization::OrganizationId;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Browser, World};
+use crate::harness::{Browser, Waiting, World};
 use billhook::server::store::KeyAccess;
 
 /// A service with a key.
@@ -186,8 +186,9 @@ async fn what_is_held_is_used_let_go_or_expires() {
     let (status, problem) =
         service.post("/api/v1/confirm", about(json!({"reservation": forgotten["reservation"]}))).await;
     assert_eq!(status, StatusCode::CONFLICT, "{problem}");
+    let waiting = Waiting::begin();
     while service.done("/api/v1/check", about(json!({"meter": "build-hours"}))).await["meter"]["reserved"] != 0 {
-        tokio::task::yield_now().await;
+        waiting.turn().await;
     }
     service.done("/api/v1/usage", about(json!({"meter": "build-hours", "amount": 2}))).await;
 }
@@ -233,8 +234,9 @@ async fn a_key_is_good_for_what_it_is_for_and_until_it_is_revoked() {
     assert!(!list.contains(made.trim()), "the secret is not shown again");
     let id = line.split_whitespace().next().unwrap();
     world.command(&["keys", "revoke", id, "--organization", &ada]).unwrap();
+    let waiting = Waiting::begin();
     while worker.post("/api/v1/check", check.clone()).await.0 != StatusCode::UNAUTHORIZED {
-        tokio::task::yield_now().await;
+        waiting.turn().await;
     }
     for key in ["", "bhk_", "bhk_000000000000000000000000000000000000000000000000", "sk_test_1"] {
         let nobody = Service { key: key.to_owned(), ..own.clone() };

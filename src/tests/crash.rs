@@ -94,7 +94,7 @@ async fn killed_at_any_moment_nothing_that_was_answered_is_lost_or_done_twice() 
     let mut random = StdRng::seed_from_u64(seed);
     let served = Served::new().await;
     let mut process = served.start().await;
-    let database = AnyPool::connect(&served.database.url).await.unwrap();
+    let database = served.database.connect().await;
     let mut events = served.make_history(&database, &mut random).await;
     assert!(events.len() >= EVENTS, "{}", events.len());
     events.shuffle(&mut random);

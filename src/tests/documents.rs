@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::{Service, id_of};
-use crate::harness::{Browser, World, text_of};
+use crate::harness::{Browser, Waiting, World, text_of};
 
 const UNLIMITED: Limit = Limit::UNLIMITED;
 /// More than any plan has that has a limit.
@@ -335,12 +335,13 @@ async fn builder_warns_at_80_and_at_95_percent() {
     customer.take("projects", 1).await;
     assert_eq!(customer.check("projects").await["warning"], 95);
     let url = format!("{}/sandbox/mail", world.sandbox.stripe_url());
+    let waiting = Waiting::begin();
     let mails: Vec<Value> = loop {
         let mails: Vec<Value> = reqwest::get(&url).await.unwrap().json().await.unwrap();
         if mails.len() >= 7 {
             break mails;
         }
-        tokio::task::yield_now().await;
+        waiting.turn().await;
     };
     let mut subjects: Vec<&str> =
         mails.iter().map(|mail| mail["subject"].as_str().unwrap().split_once(" has used ").unwrap().1).collect();

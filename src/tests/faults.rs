@@ -8,7 +8,7 @@ use domain::organization::OrganizationId;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::harness::{Browser, World, location};
+use crate::harness::{Browser, Waiting, World, location};
 use crate::webhook::{deliver, signature_now, signed_now};
 
 impl World {
@@ -43,8 +43,9 @@ impl World {
 
     /// Waits until the inbox is worked off.
     pub async fn worked_off(&self) {
+        let waiting = Waiting::begin();
         while self.app.store.events_waiting().await.unwrap() > 0 {
-            tokio::task::yield_now().await;
+            waiting.turn().await;
         }
     }
 

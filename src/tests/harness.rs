@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use billhook::server::clock::Clock;
 use billhook::server::config::{Config, Variables, read_catalog};
@@ -54,6 +55,13 @@ impl Database {
         sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.unwrap();
         admin.close().await;
         Self { url: with_database(&server, &name), file: None }
+    }
+
+    /// A connection, to look at what the application stored. Its statements are not the application's, which
+    /// `queries.rs` collects.
+    pub async fn connect(&self) -> AnyPool {
+        let options: AnyConnectOptions = self.url.parse().unwrap();
+        AnyPool::connect_with(options.disable_statement_logging()).await.unwrap()
     }
 }
 
@@ -150,11 +158,9 @@ impl World {
         if command.status.success() { Ok(text(command.stdout)) } else { Err(text(command.stderr)) }
     }
 
-    /// A connection to the test's database, to look at what the application stored. Its statements are not the
-    /// application's, which `queries.rs` collects.
+    /// A connection to the test's database.
     pub async fn database(&self) -> AnyPool {
-        let options: AnyConnectOptions = self.database.url.parse().unwrap();
-        AnyPool::connect_with(options.disable_statement_logging()).await.unwrap()
+        self.database.connect().await
     }
 
     /// How many rows a table has.
@@ -166,8 +172,9 @@ impl World {
     /// Waits until every event has been delivered and worked off.
     pub async fn settled(&self) {
         self.sandbox.deliveries_idle().await;
+        let waiting = Waiting::begin();
         while self.app.store.events_waiting().await.unwrap() > 0 {
-            tokio::task::yield_now().await;
+            waiting.turn().await;
         }
     }
 
@@ -344,6 +351,23 @@ impl Browser {
         let response = self.client.get(self.at("/api/organizations")).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         response.json::<Value>().await.unwrap()["organizations"][0].clone()
+    }
+}
+
+/// Waiting for something that comes by itself. What has not come after a minute does not come.
+pub struct Waiting {
+    since: Instant,
+}
+
+impl Waiting {
+    pub fn begin() -> Self {
+        Self { since: Instant::now() }
+    }
+
+    /// Lets the others go on.
+    pub async fn turn(&self) {
+        assert!(self.since.elapsed() < Duration::from_secs(60), "what is waited for does not come");
+        tokio::task::yield_now().await;
     }
 }
 

@@ -4,18 +4,19 @@ use reqwest::Client;
 use serde_json::{Value, json};
 
 use crate::api::{Service, id_of};
-use crate::harness::{Browser, World};
+use crate::harness::{Browser, Waiting, World};
 
 /// What the sandbox's mailbox holds, newest first, once there are so many.
 async fn mailbox(world: &World, count: usize) -> Vec<Value> {
     let url = format!("{}/sandbox/mail", world.sandbox.stripe_url());
+    let waiting = Waiting::begin();
     loop {
         let mails: Vec<Value> = Client::new().get(&url).send().await.unwrap().json().await.unwrap();
         if mails.len() >= count {
             assert_eq!(mails.len(), count, "{mails:#?}");
             return mails;
         }
-        tokio::task::yield_now().await;
+        waiting.turn().await;
     }
 }
 
@@ -23,8 +24,9 @@ async fn mailbox(world: &World, count: usize) -> Vec<Value> {
 async fn all_told(world: &World) {
     let database = world.database().await;
     let left = "SELECT (SELECT COUNT(*) FROM usage_warnings WHERE told = 0) + (SELECT COUNT(*) FROM mails WHERE status = 'waiting')";
+    let waiting = Waiting::begin();
     while sqlx::query_scalar::<_, i64>(left).fetch_one(&database).await.unwrap() > 0 {
-        tokio::task::yield_now().await;
+        waiting.turn().await;
     }
 }
 
@@ -65,8 +67,9 @@ async fn a_mail_server_that_is_away_is_tried_again() {
     let database = world.database().await;
     let tried = "SELECT COUNT(*) FROM mails WHERE status = 'waiting' AND attempts = 1 AND last_error IS NOT NULL
                  AND next_attempt_at > created_at";
+    let waiting = Waiting::begin();
     while sqlx::query_scalar::<_, i64>(tried).fetch_one(&database).await.unwrap() == 0 {
-        tokio::task::yield_now().await;
+        waiting.turn().await;
     }
 }
 

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::{Service, id_of};
-use crate::harness::{Browser, World, location};
+use crate::harness::{Browser, Waiting, World, location};
 
 async fn buy(browser: &Browser, pack: &str) -> String {
     let response = browser.post("/api/packs/checkout", &[("pack", pack)]).await;
@@ -81,8 +81,9 @@ async fn an_operator_gives_until_a_day() {
     give(&["--feature", "web-search"]).unwrap();
     give(&["--meter", "ai-credits", "--amount", "40"]).unwrap();
     let check = json!({"organization": organization, "feature": "web-search", "meter": "ai-credits", "amount": 50});
+    let waiting = Waiting::begin();
     while service.done("/api/v1/check", check.clone()).await["allowed"] != true {
-        tokio::task::yield_now().await;
+        waiting.turn().await;
     }
     let answer = service.done("/api/v1/check", check.clone()).await;
     assert_eq!(answer["feature"]["reason"], "grant");
@@ -128,15 +129,10 @@ async fn a_plan_too_small_for_what_exists_is_refused_with_the_reason() {
 
 /// Sees that so many credits are left. An event is settled a moment before memory has forgotten what was there.
 async fn has(service: &Service, organization: &str, left: i64) {
-    let mut last = Value::Null;
-    for _ in 0..1_000 {
-        last = credits(service, organization).await;
-        if last == left {
-            return;
-        }
-        tokio::task::yield_now().await;
+    let waiting = Waiting::begin();
+    while credits(service, organization).await != left {
+        waiting.turn().await;
     }
-    panic!("{last} credits are left, not {left}");
 }
 
 /// Somebody who has paid for a pack of 250 credits with $7.50, and the service that asks about them.

@@ -10,6 +10,7 @@ use serde_json::json;
 use sqlx::AnyPool;
 
 use crate::api::{Service, read};
+use crate::harness::Waiting;
 use crate::process::Served;
 
 const CLIENTS: usize = 64;
@@ -19,7 +20,7 @@ const KILLS: usize = 5;
 
 /// An organization on the plan with that limit, and a key for it.
 async fn organization(served: &Served) -> (AnyPool, String) {
-    let database = AnyPool::connect(&served.database.url).await.unwrap();
+    let database = served.database.connect().await;
     sqlx::query(
         "INSERT INTO organizations (id, name, kind, subscription_tier, tier_reason, created_at)
          VALUES ('org_1', 'One', 'personal', 'starter', 'paid', 0)",
@@ -152,8 +153,9 @@ async fn another_node_hears_of_every_change() {
     for used in 1..=20 {
         one.done("/api/v1/usage", check.clone()).await;
         let heard = async {
+            let waiting = Waiting::begin();
             while two.done("/api/v1/check", check.clone()).await["meter"]["used"] != used {
-                tokio::task::yield_now().await;
+                waiting.turn().await;
             }
         };
         // Far less than an entry may live without a word.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sqlx::AnyPool;
 
 use crate::api::{Service, id_of};
-use crate::harness::{Browser, World};
+use crate::harness::{Browser, Waiting, World};
 use crate::process::Served;
 
 const PAGE: &str = "/settings/usage";
@@ -69,16 +69,18 @@ impl Customer {
     }
 
     async fn has_credits(&self, credits: i64) {
+        let waiting = Waiting::begin();
         while self.number("SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM grants").await != credits {
-            tokio::task::yield_now().await;
+            waiting.turn().await;
         }
         assert_eq!(self.credits().await, credits);
     }
 
     /// Waits until no top-up is under way.
     async fn done(&self) {
+        let waiting = Waiting::begin();
         while self.number("SELECT COUNT(*) FROM top_ups WHERE over_at IS NULL").await > 0 {
-            tokio::task::yield_now().await;
+            waiting.turn().await;
         }
         self.world.settled().await;
     }
@@ -87,8 +89,9 @@ impl Customer {
     async fn put_off(&self) {
         let soon = billhook::server::clock::Clock::wall().0 + 200;
         let put_off = "SELECT COUNT(*) FROM top_ups WHERE over_at IS NULL AND next_attempt_at BETWEEN 1 AND $1";
+        let waiting = Waiting::begin();
         while sqlx::query_scalar::<_, i64>(put_off).bind(soon).fetch_one(&self.database).await.unwrap() == 0 {
-            tokio::task::yield_now().await;
+            waiting.turn().await;
         }
     }
 
@@ -173,6 +176,21 @@ async fn crossing_the_threshold_buys_one_pack_and_credits_it_once() {
 }
 
 #[tokio::test]
+async fn a_top_up_that_is_paid_back_takes_along_what_is_left_of_it() {
+    let it = Customer::new().await;
+    it.turn_on("4", "30").await;
+    it.consume(7).await;
+    it.has_credits(250).await;
+    it.done().await;
+    it.consume(53).await;
+    it.has_credits(200).await;
+    let charge = it.world.stripe("/v1/charges?limit=1").await["data"][0]["id"].as_str().unwrap().to_owned();
+    it.world.stripe_post("/v1/refunds", &[("charge", &charge)]).await;
+    it.has_credits(0).await;
+    assert!(it.ada.read("/settings/audit").await.1.contains("A pack was paid back: 200 AI credits taken back."));
+}
+
+#[tokio::test]
 async fn an_event_credits_as_well_and_told_again_credits_nothing() {
     let it = Customer::new().await;
     it.turn_on("4", "30").await;
@@ -218,8 +236,9 @@ async fn the_cap_stops_it_and_the_next_month_goes_on() {
         assert_eq!(it.number("SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM grants").await, bought);
     }
     it.consume(250).await;
+    let waiting = Waiting::begin();
     while it.number("SELECT COUNT(*) FROM top_up_settings WHERE capped_month IS NOT NULL").await == 0 {
-        tokio::task::yield_now().await;
+        waiting.turn().await;
     }
     it.done().await;
     for _ in 0..3 {
@@ -412,9 +431,10 @@ async fn whatever_call_is_lost_or_fails_one_pack_is_paid_and_credited() {
             it.fault(json!([fault])).await;
             it.consume(7).await;
             it.world.restart().await;
+            let waiting = Waiting::begin();
             while it.number("SELECT COUNT(*) FROM top_ups WHERE status = 'paid'").await == 0 {
                 it.hurry().await;
-                tokio::task::yield_now().await;
+                waiting.turn().await;
             }
             it.done().await;
             assert_eq!((it.paid().await, it.credits().await), (1, json!(250)), "{call} {way}");
@@ -426,7 +446,7 @@ async fn whatever_call_is_lost_or_fails_one_pack_is_paid_and_credited() {
 /// An organization with a card, in front of processes that can be killed: on the plan with 40 build hours, and packs of
 /// 20 for $15.
 async fn customer(served: &Served, cap: &str) -> (AnyPool, Service) {
-    let database = AnyPool::connect(&served.database.url).await.unwrap();
+    let database = served.database.connect().await;
     let customer = served.stripe("/v1/customers", &[("metadata[organization]", "org_1")]).await;
     let customer = customer["id"].as_str().unwrap().to_owned();
     served.stripe("/v1/payment_methods/pm_card_visa/attach", &[("customer", &customer)]).await;
@@ -502,17 +522,19 @@ async fn a_process_that_is_killed_at_any_moment_charges_once_and_credits_once() 
         let amount = left.unwrap() - 9;
         service.done("/api/v1/usage", json!({"meter": "build-hours", "amount": amount})).await;
         // Somewhere between the note and the credit: the worker looks once a second, its calls take a few milliseconds.
+        let waiting = Waiting::begin();
         while count(&database, "SELECT COUNT(*) FROM top_ups WHERE over_at IS NULL AND attempts > 0").await == 0
             && count(&database, GRANTED).await < i64::try_from(kill).unwrap()
         {
-            tokio::task::yield_now().await;
+            waiting.turn().await;
         }
         tokio::time::sleep(Duration::from_millis(kill * 4)).await;
         process.kill();
         sqlx::query("UPDATE top_ups SET next_attempt_at = 0 WHERE over_at IS NULL").execute(&database).await.unwrap();
         process = served.start().await;
+        let waiting = Waiting::begin();
         while count(&database, OPEN).await > 0 {
-            tokio::task::yield_now().await;
+            waiting.turn().await;
         }
         let kill = i64::try_from(kill).unwrap();
         assert_eq!((paid(&served).await, count(&database, GRANTED).await), (kill, kill));

@@ -4,7 +4,7 @@ use hmac::{Hmac, Mac};
 use reqwest::{Response, StatusCode};
 use sha2::Sha256;
 
-use crate::harness::World;
+use crate::harness::{Waiting, World};
 
 fn now() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
@@ -126,8 +126,9 @@ async fn events_of_the_other_mode_have_no_effect() {
     );
     let signature = format!("t={},v1={}", now(), sign(world.sandbox.webhook_secret(), now(), &body));
     assert_eq!(deliver(&world, "/api/webhooks/stripe", Some(signature), &body).await.status(), StatusCode::OK);
+    let waiting = Waiting::begin();
     while world.app.store.events_waiting().await.unwrap() > 0 {
-        tokio::task::yield_now().await;
+        waiting.turn().await;
     }
     assert_eq!(browser.organization().await["subscriptionTier"], "free");
 }

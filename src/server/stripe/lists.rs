@@ -5,6 +5,7 @@ use domain::organization::OrganizationId;
 use domain::time::Timestamp;
 use serde_json::Value;
 use stripe_billing::invoice::ListInvoice;
+use stripe_billing::invoice_payment::{ListInvoicePayment, ListInvoicePaymentPayment, ListInvoicePaymentPaymentType};
 use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus};
 use stripe_checkout::checkout_session::ListCheckoutSession;
 use stripe_core::charge::RetrieveCharge;
@@ -110,10 +111,20 @@ impl Gateway {
         super::charge::read(&object).ok_or_else(|| Error::Unreadable(format!("charge {charge} has no id")))
     }
 
-    /// The intent of the pack that was bought with a payment, where the charge itself does not say.
+    /// The intent of the pack that was bought with a payment, where the charge itself does not say: it was paid in a
+    /// session, or as an invoice, whose metadata Stripe does not pass on.
     pub async fn purchase_of(&self, payment: &str) -> Result<Option<String>, Error> {
-        let page: Page = self.get(ListCheckoutSession::new().payment_intent(payment)).await?;
-        Ok(page.data.iter().find_map(super::charge::purchase))
+        let sessions: Page = self.get(ListCheckoutSession::new().payment_intent(payment)).await?;
+        let purchase = sessions.data.iter().find_map(super::charge::purchase);
+        if purchase.is_some() {
+            return Ok(purchase);
+        }
+        let mut paid_with = ListInvoicePaymentPayment::new(ListInvoicePaymentPaymentType::PaymentIntent);
+        paid_with.payment_intent = Some(payment.to_owned());
+        let request = ListInvoicePayment::new().payment(paid_with).expand(["data.invoice".to_owned()]);
+        let payments: Page = self.get(request).await?;
+        let invoice = |payment: &Value| payment.get("invoice").and_then(super::charge::purchase);
+        Ok(payments.data.iter().find_map(invoice))
     }
 
     /// The organization that we wrote on a customer when we made it.

@@ -161,8 +161,13 @@ fn uncollectible(account: &mut Account, call: &Call) -> Result<Value, ApiError> 
 }
 
 fn payments_call(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
+    let wanted = call.params.get("payment").cloned().unwrap_or_default();
+    let same = |payment: &Value, field: &str| list::matches(&payment["payment"], field, &wanted);
     list::page(account, PAYMENT, "/v1/invoice_payments", &call.params, |payment| {
-        list::matches(payment, "invoice", &call.params) && list::matches(payment, "status", &call.params)
+        list::matches(payment, "invoice", &call.params)
+            && list::matches(payment, "status", &call.params)
+            && same(payment, "type")
+            && same(payment, "payment_intent")
     })
 }
 
