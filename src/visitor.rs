@@ -1,7 +1,8 @@
 //! Who is looking at a page: what the shell and every page may know about them. The server fills it in once a request.
 
-use domain::organization::{Kind, OrganizationId, Role, UserId};
+use domain::organization::{Kind, OrganizationId, UserId};
 use domain::plan::PlanId;
+use domain::role::{Permission, Role};
 
 /// The colours a person chose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -72,4 +73,11 @@ pub struct Account {
     pub revision: i64,
     /// Whether the person or the organization has had its trial.
     pub trial_used: bool,
+}
+
+impl Account {
+    /// Whether the person may do this in the organization.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.role.may(permission)
+    }
 }

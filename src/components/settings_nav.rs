@@ -1,6 +1,6 @@
 //! The way between the pages of the settings.
 
-use domain::organization::Role;
+use domain::role::Permission;
 use leptos::prelude::*;
 
 use crate::visitor::Visitor;
@@ -49,8 +49,8 @@ pub fn SettingsNav(
     let role = expect_context::<Visitor>().account.map(|account| account.role);
     let may_open = move |page: &Settings| match page {
         Settings::Billing | Settings::Usage => true,
-        Settings::ApiKeys => role.is_some_and(Role::manages_keys),
-        Settings::Audit => role.is_some_and(Role::manages_billing),
+        Settings::ApiKeys => role.is_some_and(|role| role.may(Permission::ManageKeys)),
+        Settings::Audit => role.is_some_and(|role| role.may(Permission::ReadAudit)),
     };
     let links = Settings::ALL
         .into_iter()

@@ -2,6 +2,7 @@
 //!
 //! It is a native popover: it opens, closes on Escape and outside clicks, and returns focus without a script.
 
+use domain::role::Permission;
 use leptos::prelude::*;
 
 use super::icons::Icon;
@@ -15,6 +16,7 @@ pub fn UserMenu(
     /// The colours now.
     theme: Theme,
 ) -> impl IntoView {
+    let keys = account.may(Permission::ManageKeys);
     let initial = account.name.chars().next().unwrap_or('?').to_uppercase().to_string();
     view! {
         <div class="user-menu header-end">
@@ -37,7 +39,7 @@ pub fn UserMenu(
                 <a class="popover-item" href="/dashboard">"Dashboard"</a>
                 <a class="popover-item" href="/settings/billing">"Billing settings"</a>
                 <a class="popover-item" href="/settings/usage">"Usage"</a>
-                {account.role.manages_keys().then(|| view! { <a class="popover-item" href="/settings/api-keys">"API keys"</a> })}
+                {keys.then(|| view! { <a class="popover-item" href="/settings/api-keys">"API keys"</a> })}
                 <a class="popover-item" href="/playground">"Playground"</a>
                 <ThemeSwitch theme label="Colours" />
                 <form method="post" action="/auth/logout">

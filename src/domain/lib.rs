@@ -14,6 +14,7 @@ pub mod news;
 pub mod organization;
 pub mod payment_method;
 pub mod plan;
+pub mod role;
 pub mod subscription;
 pub mod time;
 pub mod usage;

@@ -3,12 +3,14 @@
 use domain::access::Reason;
 use domain::organization::UserId;
 use domain::plan::Limit;
+use domain::role::Permission;
 use serde::Serialize;
 
 use super::App;
 use super::error::Error;
 use super::overview::tier_name;
 use super::store::{Actor, Membership};
+use crate::error::Code;
 use crate::visitor::Account;
 
 /// An organization in `GET /api/organizations`.
@@ -24,6 +26,14 @@ pub struct OrganizationView {
     reason: String,
     features: Vec<String>,
     limits: std::collections::BTreeMap<String, Limit>,
+}
+
+/// Whether somebody may do this in the organization they act for, or the refusal.
+pub(super) fn require(account: &Account, permission: Permission) -> Result<(), Error> {
+    if account.may(permission) {
+        return Ok(());
+    }
+    Err(Error::refused(Code::Forbidden, permission.refusal()))
 }
 
 impl App {

@@ -21,6 +21,7 @@ mod money;
 mod news;
 mod plan;
 mod properties;
+mod role;
 mod schema;
 mod subscription;
 mod usage;

@@ -3,16 +3,17 @@
 use domain::access::Reason;
 use domain::catalog::Gate;
 use domain::plan::{MeterId, PlanId};
+use domain::role::Permission;
 use domain::time::Timestamp;
 use domain::window::Zone;
 use serde_json::Value;
 
 use super::usage::moment;
 use super::{day_in, format_in, tier_name};
-use crate::error::Code;
 use crate::pages::audit::{AuditLine, AuditView};
 use crate::server::App;
 use crate::server::error::Error;
+use crate::server::organizations::require;
 use crate::server::store::AuditEntry;
 use crate::visitor::Account;
 
@@ -22,9 +23,7 @@ const PAGE: u32 = 30;
 impl App {
     /// A page of what was done, newest first; it begins after `before`.
     pub async fn audit_view(&self, account: &Account, before: Option<&str>) -> Result<AuditView, Error> {
-        if !account.role.manages_billing() {
-            return Err(Error::refused(Code::Forbidden, "Only owners, admins and billing members can see this."));
-        }
+        require(account, Permission::ReadAudit)?;
         let (standing, now) = self.standing(&account.organization).await?;
         if let Some(answer) = self.closed(Gate::Audit, &standing, now) {
             return Ok(AuditView::Locked(self.locked(account, &answer).await?));

@@ -1,8 +1,9 @@
 //! People, organizations and who belongs to which.
 
-use domain::organization::{Kind, Organization, OrganizationId, Role, UserId};
+use domain::organization::{Kind, Organization, OrganizationId, UserId};
 use domain::payment_method::PaymentMethod;
 use domain::plan::PlanId;
+use domain::role::Role;
 use domain::time::Timestamp;
 use sqlx::{AnyConnection, FromRow};
 
