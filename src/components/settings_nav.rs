@@ -3,7 +3,7 @@
 use domain::role::Permission;
 use leptos::prelude::*;
 
-use crate::visitor::Visitor;
+use crate::visitor::{Visitor, at};
 
 /// A page of the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub fn SettingsNav(
         .filter(may_open)
         .map(|page| {
             let current = (page == current).then_some("page");
-            view! { <a href=page.address() aria-current=current>{page.name()}</a> }
+            view! { <a href=at(page.address()) aria-current=current>{page.name()}</a> }
         })
         .collect_view();
     view! { <nav class="tabs" aria-label="Settings">{links}</nav> }

@@ -6,6 +6,7 @@ use leptos_meta::{Meta, Title};
 use super::{catalog, query, visitor};
 use crate::components::icons::Icon;
 use crate::components::notice::{Notice, Tone};
+use crate::visitor::at;
 
 /// What the product is, and the way to the plans.
 #[component]
@@ -31,11 +32,11 @@ pub fn HomePage() -> impl IntoView {
             <h1>{catalog.tagline.clone()}</h1>
             <p class="lead">{trial}"Change or cancel at any time."</p>
             <div class="actions">
-                <a class="button button-primary button-large" href="/pricing">"See plans and pricing"</a>
+                <a class="button button-primary button-large" href=at("/pricing")>"See plans and pricing"</a>
                 {if signed_in {
-                    view! { <a class="button button-large" href="/dashboard">"Go to dashboard"</a> }
+                    view! { <a class="button button-large" href=at("/dashboard")>"Go to dashboard"</a> }
                 } else {
-                    view! { <a class="button button-large" href="/auth/login?return_to=%2Fdashboard">"Sign in"</a> }
+                    view! { <a class="button button-large" href=at("/auth/login?return_to=%2Fdashboard")>"Sign in"</a> }
                 }}
             </div>
         </section>

@@ -18,7 +18,7 @@ use super::organizations::require;
 use super::store::{Action, Actor, Cause, Checkout, CheckoutTerms, Moment, Reading, Synced, Told};
 use super::stripe::{self, PortalFlow};
 use crate::error::Code;
-use crate::visitor::Account;
+use crate::visitor::{Account, address_in};
 
 /// How often Stripe is asked again where another node stored something in the meantime.
 const ASK_AGAIN: u32 = 3;
@@ -130,7 +130,8 @@ impl App {
         require(account, Permission::ManageBilling)?;
         let customer = self.customer(account).await?;
         let back = utf8_percent_encode(back.as_str(), NON_ALPHANUMERIC);
-        let return_url = format!("{}/billing/return?to={back}", self.config.public_url);
+        let back = address_in(&account.organization, &format!("/billing/return?to={back}"));
+        let return_url = format!("{}{back}", self.config.public_url);
         let url = self.stripe.open_portal(&customer, &return_url, flow).await?;
         let actor = Actor::User(account.user.clone());
         self.store.record(&account.organization, actor, Action::PortalOpened, self.clock.now()).await?;

@@ -113,7 +113,8 @@ impl Victim {
             let query = sqlx::query_scalar(sql).bind(organization.clone());
             query.fetch_one(&world.database().await).await.unwrap()
         };
-        let session_of = |address: &str| address.split_once("session_id=").unwrap().1.to_owned();
+        let session_of =
+            |address: &str| address.split_once("session_id=").unwrap().1.split('&').next().unwrap().to_owned();
         let mut victim = Self {
             session: session_of(&back),
             pack_session: session_of(&pack_back),
