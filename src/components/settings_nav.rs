@@ -12,6 +12,8 @@ pub enum Settings {
     Billing,
     /// What is used.
     Usage,
+    /// Who is in the organization.
+    Team,
     /// Keys for services.
     ApiKeys,
     /// What was done.
@@ -19,12 +21,13 @@ pub enum Settings {
 }
 
 impl Settings {
-    const ALL: [Self; 4] = [Self::Billing, Self::Usage, Self::ApiKeys, Self::Audit];
+    const ALL: [Self; 5] = [Self::Billing, Self::Usage, Self::Team, Self::ApiKeys, Self::Audit];
 
     fn name(self) -> &'static str {
         match self {
             Self::Billing => "Billing",
             Self::Usage => "Usage",
+            Self::Team => "Team",
             Self::ApiKeys => "API keys",
             Self::Audit => "Audit",
         }
@@ -34,6 +37,7 @@ impl Settings {
         match self {
             Self::Billing => "/settings/billing",
             Self::Usage => "/settings/usage",
+            Self::Team => "/settings/team",
             Self::ApiKeys => "/settings/api-keys",
             Self::Audit => "/settings/audit",
         }
@@ -48,7 +52,7 @@ pub fn SettingsNav(
 ) -> impl IntoView {
     let role = expect_context::<Visitor>().account.map(|account| account.role);
     let may_open = move |page: &Settings| match page {
-        Settings::Billing | Settings::Usage => true,
+        Settings::Billing | Settings::Usage | Settings::Team => true,
         Settings::ApiKeys => role.is_some_and(|role| role.may(Permission::ManageKeys)),
         Settings::Audit => role.is_some_and(|role| role.may(Permission::ReadAudit)),
     };

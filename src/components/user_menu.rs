@@ -37,8 +37,10 @@ pub fn UserMenu(
                 <a class="popover-item" href=at("/dashboard")>"Dashboard"</a>
                 <a class="popover-item" href=at("/settings/billing")>"Billing settings"</a>
                 <a class="popover-item" href=at("/settings/usage")>"Usage"</a>
+                <a class="popover-item" href=at("/settings/team")>"Team"</a>
                 {keys.then(|| view! { <a class="popover-item" href=at("/settings/api-keys")>"API keys"</a> })}
                 <a class="popover-item" href=at("/playground")>"Playground"</a>
+                <a class="popover-item" href=at("/settings/account")>"Account"</a>
                 <ThemeSwitch theme label="Colours" />
                 <form method="post" action="/auth/logout">
                     <button class="popover-item" type="submit">"Sign Out"</button>
@@ -69,6 +71,7 @@ fn Switcher(organizations: Vec<Place>, current: OrganizationId) -> impl IntoView
         <nav class="switcher" aria-label="Organizations">
             <p class="popover-title" aria-hidden="true">"Organizations"</p>
             <ul data-testid="organizations">{places}</ul>
+            <a class="popover-item" href=at("/organizations/new")>"New organization"</a>
         </nav>
     }
 }

@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod change;
 pub mod entitlement;
 pub mod forecast;
+pub mod invitation;
 pub mod invoice;
 pub mod money;
 pub mod news;

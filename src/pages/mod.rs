@@ -15,8 +15,12 @@ pub mod dashboard;
 pub mod failure;
 pub mod feature;
 pub mod home;
+pub mod invitation;
+pub mod member;
+pub mod new_organization;
 pub mod playground;
 pub mod pricing;
+pub mod team;
 pub mod usage;
 
 use std::sync::Arc;

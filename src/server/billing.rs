@@ -258,7 +258,7 @@ impl App {
 
     /// Closes sessions on other terms, so that only the latest can be paid. One that was paid or has expired in the
     /// meantime cannot be closed; its event tells.
-    async fn close_sessions(&self, sessions: Vec<String>) {
+    pub(super) async fn close_sessions(&self, sessions: Vec<String>) {
         for session in sessions {
             if let Err(error) = self.stripe.expire_checkout(&session).await {
                 tracing::warn!(%error, session, "an earlier checkout session could not be closed");

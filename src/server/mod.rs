@@ -21,6 +21,7 @@ pub mod entitlements;
 pub mod error;
 pub mod guard;
 pub mod inbox;
+pub mod invitations;
 pub mod keys;
 pub mod listen;
 pub mod live;
@@ -39,6 +40,7 @@ pub mod routes;
 pub mod store;
 pub mod stripe;
 pub mod subscription;
+pub mod team;
 
 use self::auth::Provider;
 use self::clock::Clock;

@@ -14,7 +14,7 @@ use crate::error::Code;
 use crate::visitor::{Account, Place};
 
 /// What somebody is told about an organization that they are not in, be there one or not.
-const NOT_A_MEMBER: &str =
+pub(super) const NOT_A_MEMBER: &str =
     "You are not a member of this organization, or not any more. Whoever runs it can invite you.";
 
 /// An organization in `GET /api/organizations`.

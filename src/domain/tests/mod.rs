@@ -16,6 +16,7 @@ mod change;
 mod check;
 mod documents;
 mod entitlement;
+mod invitation;
 mod invoice;
 mod money;
 mod news;

@@ -32,21 +32,28 @@ impl App {
         let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
         let more = entries.len() > page;
         entries.truncate(page);
-        Ok(AuditView::Lines {
-            newest: before.is_none(),
-            older: entries.last().filter(|_| more).map(|entry| entry.id.clone()),
-            lines: entries.into_iter().map(|entry| self.audit_line(&standing.zone, entry)).collect(),
-        })
+        let mut lines = Vec::with_capacity(entries.len());
+        let older = entries.last().filter(|_| more).map(|entry| entry.id.clone());
+        for entry in entries {
+            lines.push(self.audit_line(&standing.zone, entry).await?);
+        }
+        Ok(AuditView::Lines { newest: before.is_none(), older, lines })
     }
 
-    fn audit_line(&self, zone: &Zone, entry: AuditEntry) -> AuditLine {
-        let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
-        AuditLine {
+    async fn audit_line(&self, zone: &Zone, entry: AuditEntry) -> Result<AuditLine, Error> {
+        let mut detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
+        // Members are kept by their ids, so that a name that is deleted is gone from here too.
+        for field in ["member", "to"] {
+            if let Some(user) = detail[field].as_str().filter(|text| text.starts_with("usr_")) {
+                detail[field] = self.store.person_name(user).await?.into();
+            }
+        }
+        Ok(AuditLine {
             iso: moment(entry.at),
             text: format_in(zone, "%-d %b %Y, %H:%M", Timestamp(entry.at)),
             who: entry.person.unwrap_or_else(|| who(&entry.actor).to_owned()),
             what: self.said(zone, &entry.action, &detail).unwrap_or_else(|| entry.action.replace('_', " ")),
-        }
+        })
     }
 
     /// What happened, in a sentence; `None` for what this version has no words for.
@@ -80,6 +87,19 @@ impl App {
             "taken_back" => format!("A pack was paid back: {} taken back.", self.granted_said(detail)?),
             "key_made" => format!("Made the API key {}.", text("name")?),
             "key_revoked" => format!("Revoked the API key {}.", text("key")?),
+            "organization_made" => format!("Made the organization {}.", text("name")?),
+            "renamed" => format!("Renamed the organization from {} to {}.", text("before")?, text("after")?),
+            "organization_deleted" => format!("Deleted the organization {}.", text("name")?),
+            "member_invited" => format!("Invited {} as {}.", text("email")?, text("role")?),
+            "invitation_sent_again" => format!("Sent the invitation to {} again.", text("email")?),
+            "invitation_revoked" => format!("Revoked the invitation to {}.", text("email")?),
+            "member_joined" => format!("Joined as {}.", text("role")?),
+            "role_changed" => {
+                format!("Made {} {}, who was {}.", text("member")?, text("after")?, text("before")?)
+            }
+            "member_removed" => format!("Removed {}, who was {}.", text("member")?, text("role")?),
+            "member_left" => "Left the organization.".to_owned(),
+            "ownership_transferred" => format!("Made {} the owner.", text("to")?),
             "time_zone" => format!("Days begin in {} and began in {}.", text("after")?, text("before")?),
             _ => return None,
         })

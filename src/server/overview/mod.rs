@@ -6,6 +6,7 @@ mod change;
 mod entitlements;
 mod keys;
 mod status;
+mod team;
 mod usage;
 
 pub use status::SubscriptionView;

@@ -7,6 +7,7 @@ pub mod keys;
 pub mod organizations;
 pub mod playground;
 pub mod subscription;
+pub mod team;
 pub mod theme;
 pub mod updates;
 pub mod usage;

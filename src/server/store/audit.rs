@@ -1,13 +1,10 @@
 //! The time line: what happened to an organization, who did it, what changed and why.
 
-use domain::access::Reason;
 use domain::organization::{OrganizationId, UserId};
-use domain::plan::{Period, PlanId};
-use domain::subscription::{NextTerms, PendingChange, Status, Subscription};
 use domain::time::Timestamp;
-use serde::Serialize;
 use sqlx::{AnyConnection, FromRow};
 
+pub use super::action::{Action, Standing};
 use super::{Error, Store, new_id};
 
 /// Who did it.
@@ -33,169 +30,6 @@ impl Actor {
             Self::Clock => "clock".to_owned(),
             Self::Operator => "operator".to_owned(),
             Self::Reconciliation => "reconciliation".to_owned(),
-        }
-    }
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "action", rename_all = "snake_case")]
-pub enum Action {
-    /// A subscription came into being or is not what it was.
-    Subscription {
-        /// Which.
-        subscription: String,
-        /// How it stood before, `None` for a new one.
-        before: Option<Box<Standing>>,
-        /// How it stands now.
-        after: Box<Standing>,
-    },
-    /// The tier changed.
-    Tier {
-        /// The tier before.
-        before: PlanId,
-        /// The tier after.
-        after: PlanId,
-        /// Why.
-        reason: Reason,
-    },
-    /// Somebody was sent to pay.
-    CheckoutStarted {
-        /// For what.
-        plan: PlanId,
-        /// How often it is charged.
-        period: Period,
-        /// How many seats.
-        quantity: u32,
-    },
-    /// Somebody was sent to Stripe's customer portal.
-    PortalOpened,
-    /// Somebody asked for the end at the end of what is paid.
-    CancelRequested {
-        /// Why, in one of Stripe's words.
-        feedback: Option<String>,
-        /// Why, in their own.
-        comment: Option<String>,
-    },
-    /// Somebody took a scheduled end back.
-    Reactivated,
-    /// Somebody confirmed a change.
-    ChangeRequested {
-        /// To which plan.
-        plan: PlanId,
-        /// How often it is charged.
-        period: Period,
-        /// How many seats.
-        quantity: u32,
-        /// `now` or `period_end`.
-        timing: domain::change::Timing,
-    },
-    /// Somebody took a scheduled change back.
-    ChangeUndone,
-    /// Somebody ended the subscription at once.
-    EndedNow,
-    /// A payment was disputed, or the dispute is over.
-    Dispute {
-        /// Which.
-        dispute: String,
-        /// Stripe's word before.
-        before: Option<String>,
-        /// Stripe's word now.
-        after: String,
-    },
-    /// A pack was paid back, and what was left of its credits went with it.
-    TakenBack {
-        /// Which grant.
-        grant: String,
-        /// The meter.
-        meter: String,
-        /// How much of it was taken.
-        amount: i64,
-        /// How much is left.
-        left: i64,
-        /// The payment.
-        charge: String,
-    },
-    /// Something was given on top of the plan.
-    Granted {
-        /// Which.
-        grant: String,
-        /// The feature.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        feature: Option<String>,
-        /// The meter.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        meter: Option<String>,
-        /// How much of it.
-        amount: i64,
-        /// Why.
-        reason: String,
-        /// When it ends.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        expires_at: Option<Timestamp>,
-    },
-    /// Somebody was sent to pay for a pack.
-    PackCheckoutStarted {
-        /// Which.
-        pack: String,
-    },
-    /// Stripe's customer was deleted.
-    CustomerDeleted {
-        /// Which.
-        customer: String,
-    },
-    /// Somebody made a key for a service.
-    KeyMade {
-        /// Which.
-        key: String,
-        /// What it is called.
-        name: String,
-        /// `read` or `write`.
-        access: &'static str,
-    },
-    /// Somebody revoked a key.
-    KeyRevoked {
-        /// Which.
-        key: String,
-    },
-    /// Days and months begin elsewhere.
-    TimeZone {
-        /// The zone before.
-        before: String,
-        /// The zone now.
-        after: String,
-    },
-}
-
-/// What of a subscription is worth a line when it changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Standing {
-    status: Status,
-    price: String,
-    quantity: u32,
-    period_end: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    trial_end: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ends_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<NextTerms>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pending: Option<PendingChange>,
-}
-
-impl Standing {
-    /// Of a subscription.
-    pub fn of(subscription: &Subscription) -> Self {
-        Self {
-            status: subscription.status,
-            price: subscription.price.clone(),
-            quantity: subscription.quantity,
-            period_end: subscription.period_end,
-            trial_end: subscription.trial_end,
-            ends_at: subscription.scheduled_end(),
-            next: subscription.next.clone(),
-            pending: subscription.pending.clone(),
         }
     }
 }
@@ -228,30 +62,6 @@ pub struct AuditEntry {
     pub action: String,
     /// The rest of it, as JSON.
     pub detail: String,
-}
-
-impl Action {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Subscription { .. } => "subscription",
-            Self::CancelRequested { .. } => "cancel_requested",
-            Self::Reactivated => "reactivated",
-            Self::ChangeRequested { .. } => "change_requested",
-            Self::ChangeUndone => "change_undone",
-            Self::EndedNow => "ended_now",
-            Self::Dispute { .. } => "dispute",
-            Self::CustomerDeleted { .. } => "customer_deleted",
-            Self::Granted { .. } => "granted",
-            Self::TakenBack { .. } => "taken_back",
-            Self::PackCheckoutStarted { .. } => "pack_checkout_started",
-            Self::Tier { .. } => "tier",
-            Self::CheckoutStarted { .. } => "checkout_started",
-            Self::PortalOpened => "portal_opened",
-            Self::KeyMade { .. } => "key_made",
-            Self::KeyRevoked { .. } => "key_revoked",
-            Self::TimeZone { .. } => "time_zone",
-        }
-    }
 }
 
 impl Store {

@@ -2,8 +2,9 @@
 
 use domain::organization::OrganizationId;
 use domain::plan::MeterId;
+use domain::role::Permission;
 use domain::time::{Seconds, Timestamp};
-use sqlx::FromRow;
+use sqlx::{AnyConnection, FromRow};
 
 use super::standing::meter_id;
 use super::{Error, Store, new_id};
@@ -78,13 +79,8 @@ impl Store {
 
     /// The addresses of those who manage an organization's billing.
     pub async fn billing_addresses(&self, organization: &OrganizationId) -> Result<Vec<String>, Error> {
-        Ok(sqlx::query_scalar(
-            "SELECT u.email FROM memberships m JOIN users u ON u.id = m.user_id
-             WHERE m.organization_id = $1 AND m.role IN ('owner', 'admin', 'billing') ORDER BY u.email",
-        )
-        .bind(&organization.0)
-        .fetch_all(&self.pool)
-        .await?)
+        let members = self.member_list(organization).await?.into_iter();
+        Ok(members.filter(|member| member.role.may(Permission::ManageBilling)).map(|member| member.email).collect())
     }
 
     /// Puts the mails about a warning into the outbox, once.
@@ -106,19 +102,7 @@ impl Store {
                     return Ok(());
                 }
                 for mail in mails {
-                    sqlx::query(
-                        "INSERT INTO mails (id, organization_id, recipient, subject, body, status, attempts,
-                             next_attempt_at, created_at)
-                         VALUES ($1, $2, $3, $4, $5, 'waiting', 0, $6, $6)",
-                    )
-                    .bind(new_id("mai"))
-                    .bind(&warning.organization.0)
-                    .bind(mail.recipient)
-                    .bind(mail.subject)
-                    .bind(mail.body)
-                    .bind(wall.0)
-                    .execute(&mut *connection)
-                    .await?;
+                    post(connection, &warning.organization, mail, wall).await?;
                 }
                 // A page that is open shows the banner.
                 super::sync::touch(connection, &warning.organization).await
@@ -159,7 +143,7 @@ impl Store {
     }
 
     /// Notes that a mail was sent, or why not: then it is tried again after `wait`, or set aside after too many
-    /// attempts.
+    /// attempts. What was sent is not kept: a link in it may be as good as a key.
     pub async fn mail_tried(
         &self,
         id: &str,
@@ -172,6 +156,7 @@ impl Store {
             Box::pin(async move {
                 sqlx::query(
                     "UPDATE mails SET attempts = attempts + 1, last_error = $2, next_attempt_at = $3,
+                         body = CASE WHEN $2 IS NULL THEN '' ELSE body END,
                          status = CASE WHEN $2 IS NULL THEN 'sent' WHEN attempts + 1 >= $4 THEN 'dead'
                                   ELSE 'waiting' END
                      WHERE id = $1",
@@ -187,4 +172,26 @@ impl Store {
         })
         .await
     }
+}
+
+/// Puts a mail into the outbox, inside the transaction of what it tells about.
+pub(super) async fn post(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    mail: NewMail,
+    wall: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO mails (id, organization_id, recipient, subject, body, status, attempts, next_attempt_at, created_at)
+         VALUES ($1, $2, $3, $4, $5, 'waiting', 0, $6, $6)",
+    )
+    .bind(new_id("mai"))
+    .bind(&organization.0)
+    .bind(mail.recipient)
+    .bind(mail.subject)
+    .bind(mail.body)
+    .bind(wall.0)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
