@@ -11,6 +11,7 @@ use leptos_router::path;
 
 use crate::components::layout::Layout;
 use crate::error::{AppError, Code};
+use crate::pages::account::AccountPage;
 use crate::pages::api_docs::ApiDocsPage;
 use crate::pages::api_keys::{ApiKeysPage, MadeKey, RevokeKeyPage};
 use crate::pages::audit::AuditPage;
@@ -127,6 +128,7 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/playground") view=PlaygroundPage />
                 <Route path=path!("/organizations/new") view=NewOrganizationPage />
                 <Route path=path!("/invitations/:token") view=InvitationPage />
+                <Route path=path!("/settings/account") view=AccountPage />
                 <Route path=path!("/settings/audit") view=AuditPage />
                 <Route path=path!("/settings/billing") view=BillingPage />
                 <Route path=path!("/settings/billing/cancel") view=CancelPage />

@@ -46,6 +46,8 @@ pub struct Visitor {
     pub request_id: String,
     /// The colours they chose.
     pub theme: Theme,
+    /// What the session is called among the person's sessions; its id stays in the cookie.
+    pub session: String,
     /// Present when signed in.
     pub account: Option<Account>,
 }

@@ -18,10 +18,12 @@ pub enum Settings {
     ApiKeys,
     /// What was done.
     Audit,
+    /// The person, whatever the organization.
+    Account,
 }
 
 impl Settings {
-    const ALL: [Self; 5] = [Self::Billing, Self::Usage, Self::Team, Self::ApiKeys, Self::Audit];
+    const ALL: [Self; 6] = [Self::Billing, Self::Usage, Self::Team, Self::ApiKeys, Self::Audit, Self::Account];
 
     fn name(self) -> &'static str {
         match self {
@@ -30,6 +32,7 @@ impl Settings {
             Self::Team => "Team",
             Self::ApiKeys => "API keys",
             Self::Audit => "Audit",
+            Self::Account => "Account",
         }
     }
 
@@ -40,6 +43,7 @@ impl Settings {
             Self::Team => "/settings/team",
             Self::ApiKeys => "/settings/api-keys",
             Self::Audit => "/settings/audit",
+            Self::Account => "/settings/account",
         }
     }
 }
@@ -52,7 +56,7 @@ pub fn SettingsNav(
 ) -> impl IntoView {
     let role = expect_context::<Visitor>().account.map(|account| account.role);
     let may_open = move |page: &Settings| match page {
-        Settings::Billing | Settings::Usage | Settings::Team => true,
+        Settings::Billing | Settings::Usage | Settings::Team | Settings::Account => true,
         Settings::ApiKeys => role.is_some_and(|role| role.may(Permission::ManageKeys)),
         Settings::Audit => role.is_some_and(|role| role.may(Permission::ReadAudit)),
     };

@@ -28,6 +28,9 @@ pub fn HomePage() -> impl IntoView {
         {(query("signin").as_deref() == Some("declined")).then(|| view! {
             <Notice tone=Tone::Info>"You were not signed in. Nothing has changed; try again whenever you like."</Notice>
         })}
+        {(query("account").as_deref() == Some("deleted")).then(|| view! {
+            <Notice tone=Tone::Info>"Your account is deleted. Your account at the sign-in provider is still there."</Notice>
+        })}
         <section class="hero">
             <h1>{catalog.tagline.clone()}</h1>
             <p class="lead">{trial}"Change or cancel at any time."</p>

@@ -1,6 +1,7 @@
 //! One file per page: the page, its server functions, its private parts. Pages are rendered on the server; what moves
 //! in them is an island of `components`.
 
+pub mod account;
 pub mod api_docs;
 pub mod api_keys;
 pub mod audit;

@@ -30,6 +30,7 @@ pub mod organizations;
 pub mod overview;
 pub mod packs;
 pub mod pages;
+pub mod person;
 pub mod playground;
 pub mod prices;
 pub mod reconcile;

@@ -16,6 +16,7 @@ use leptos_axum::ResponseOptions;
 use tower_sessions::Session;
 
 use super::error::Error;
+use super::store::session_name;
 use super::{App, auth, guard, request_id};
 use crate::app::{Answer, Findings, shell};
 use crate::error::{AppError, Code};
@@ -39,6 +40,7 @@ pub async fn visitor(
     let visitor = Visitor {
         request_id: request_id::current().unwrap_or_default(),
         theme: jar.get("theme").map(|cookie| Theme::parse(cookie.value())).unwrap_or_default(),
+        session: session.id().map(|id| session_name(&id)).unwrap_or_default(),
         account,
     };
     if let Some(refused) = refused {
@@ -94,6 +96,8 @@ pub struct Ctx {
     pub app: App,
     /// Who asks.
     pub account: Account,
+    /// What their session is called.
+    pub session: String,
 }
 
 impl Ctx {
@@ -101,7 +105,7 @@ impl Ctx {
     pub fn signed_in() -> Result<Self, AppError> {
         let visitor = use_context::<Visitor>().unwrap_or_default();
         let account = signed_in(&visitor).map_err(Error::into_app)?.clone();
-        Ok(Self { app: expect_context(), account })
+        Ok(Self { app: expect_context(), account, session: visitor.session })
     }
 }
 

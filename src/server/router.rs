@@ -16,7 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use super::routes::{
-    billing, health, keys, organizations, playground, subscription, team, theme, updates, usage, webhook,
+    account, billing, health, keys, organizations, playground, subscription, team, theme, updates, usage, webhook,
 };
 use super::{App, api, assets, auth, guard, pages, request_id};
 use crate::error::{AppError, Code};
@@ -82,6 +82,9 @@ pub fn with_session() -> Vec<Route> {
         posts("/api/invitations/resend", team::resend),
         posts("/api/invitations/revoke", team::revoke),
         posts("/api/invitations/accept", team::accept),
+        posts("/api/sessions/end", account::end_session),
+        posts("/api/account/delete", account::delete),
+        gets("/settings/account/export.json", account::export),
         posts("/api/checkout", billing::checkout),
         posts("/api/create-checkout-session", billing::checkout),
         posts("/billing/create-checkout-session", billing::checkout),

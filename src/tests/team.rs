@@ -353,3 +353,59 @@ async fn the_form_that_makes_an_organization_makes_one() {
         assert!(text_of(&refused.text().await.unwrap()).contains("1 to 80 characters"));
     }
 }
+
+#[tokio::test]
+async fn a_session_is_ended_from_another_one() {
+    let world = World::start().await;
+    let (here, there, third) =
+        (world.signed_in("ada").await, world.signed_in("ada").await, world.signed_in("ada").await);
+    let grace = world.signed_in("grace").await;
+    let page = here.read("/settings/account").await.1;
+    assert_eq!(page.matches("data-testid=\"session\"").count(), 3);
+    let name = page.split("name=\"session\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let foreign = grace.post("/api/sessions/end", &[("session", &name)]).await;
+    assert_eq!(foreign.status(), StatusCode::NOT_FOUND, "a session is its person's");
+    here.post("/api/sessions/end", &[("session", &name)]).await;
+    let signed_in = async |browser: &Browser| browser.get("/settings/billing").await.status() == StatusCode::OK;
+    assert_eq!([signed_in(&there).await, signed_in(&third).await].iter().filter(|it| **it).count(), 1);
+    here.post("/api/sessions/end", &[]).await;
+    assert!(signed_in(&here).await && !signed_in(&there).await && !signed_in(&third).await);
+    assert!(signed_in(&grace).await);
+}
+
+#[tokio::test]
+async fn an_account_is_taken_along_and_deleted() {
+    let world = World::start().await;
+    let ada = world.signed_in("ada").await;
+    let team = team(&ada, "Engines").await;
+    let export = ada.get("/settings/account/export.json").await.json::<Value>().await.unwrap();
+    assert_eq!(export["person"]["email"], json!("ada@example.com"));
+    assert_eq!(export["organizations"][1]["done"][0]["action"], json!("organization_made"));
+    let page = ada.check_out(&[("plan", "pro")]).await;
+    ada.get(&ada.pay(&page).await).await;
+    world.settled().await;
+    let delete = async |typed: &str| {
+        let answer = ada.post("/api/account/delete", &[("confirm", typed)]).await;
+        (answer.status().as_u16(), text_of(&answer.text().await.unwrap()))
+    };
+    assert_eq!(delete("yes").await.0, 400);
+    let (status, page) = delete("ada@example.com").await;
+    assert!(status == 409 && page.contains("subscription"), "{page}");
+    ada.send_json("/api/subscription/downgrade-to-free", &json!({})).await;
+    world.settled().await;
+    let (status, page) = delete("ada@example.com").await;
+    assert!(status == 409 && page.contains("only owner of Engines"), "{page}");
+    let grace = join(&world, &ada, &team, "grace", "owner").await;
+    assert_eq!(delete("ada@example.com").await.0, 303);
+    assert_eq!(ada.get("/dashboard").await.status(), StatusCode::SEE_OTHER, "signed out");
+    let known: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM users WHERE email = 'ada@example.com' OR name LIKE 'Ada%'")
+            .fetch_one(&world.database().await)
+            .await
+            .unwrap();
+    assert_eq!(known, 0);
+    assert!(!grace.read(&of(&team, "/settings/team")).await.1.contains("Ada"));
+    // Who signs in again is somebody new.
+    let again = world.signed_in("ada").await;
+    assert_eq!(again.organizations().await.len(), 1);
+}

@@ -1,5 +1,6 @@
 //! What the pages and the API say of an organization's billing, in words and dates.
 
+mod account;
 mod audit;
 mod billing;
 mod change;

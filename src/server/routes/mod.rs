@@ -1,6 +1,7 @@
 //! What answers over HTTP beside the pages: one file per subject. Handlers read the request, call a use case, and say
 //! how it went; they decide nothing.
 
+pub mod account;
 pub mod billing;
 pub mod health;
 pub mod keys;

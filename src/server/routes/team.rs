@@ -55,7 +55,7 @@ pub async fn rename(
 #[derive(Debug, Deserialize)]
 pub struct ConfirmBody {
     #[serde(default)]
-    confirm: String,
+    pub(super) confirm: String,
 }
 
 /// `POST /api/organizations/delete`.
