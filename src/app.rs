@@ -12,6 +12,7 @@ use leptos_router::path;
 use crate::components::layout::Layout;
 use crate::components::top_ups::TopUpForm;
 use crate::error::{AppError, Code};
+use crate::pages::account::AccountPage;
 use crate::pages::api_docs::ApiDocsPage;
 use crate::pages::api_keys::{ApiKeysPage, MadeKey, RevokeKeyPage};
 use crate::pages::audit::AuditPage;
@@ -26,8 +27,12 @@ use crate::pages::dashboard::DashboardPage;
 use crate::pages::failure::{FailurePage, NotFoundPage};
 use crate::pages::feature::FeaturePage;
 use crate::pages::home::HomePage;
+use crate::pages::invitation::InvitationPage;
+use crate::pages::member::RemoveMemberPage;
+use crate::pages::new_organization::NewOrganizationPage;
 use crate::pages::playground::{PlaygroundPage, Tried};
 use crate::pages::pricing::PricingPage;
+use crate::pages::team::TeamPage;
 use crate::pages::usage::UsagePage;
 use crate::visitor::Visitor;
 
@@ -51,6 +56,8 @@ pub struct Findings {
     pub activation: Option<Activation>,
     /// The key that was made by the post which this page answers.
     pub made_key: Option<MadeKey>,
+    /// Why the post which this page answers did nothing.
+    pub problem: Option<AppError>,
     /// What was tried by the post which this page answers.
     pub tried: Option<Tried>,
     /// The form of an automatic top-up that was posted and is not right, and the meter that it is for.
@@ -60,7 +67,7 @@ pub struct Findings {
 impl Findings {
     /// Whether this page answers a post: to load it again would be to do it again.
     fn answers_a_post(&self) -> bool {
-        self.made_key.is_some() || self.tried.is_some() || self.top_up.is_some()
+        self.made_key.is_some() || self.tried.is_some() || self.problem.is_some() || self.top_up.is_some()
     }
 }
 
@@ -122,10 +129,15 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/dashboard") view=DashboardPage />
                 <Route path=path!("/features/:feature") view=FeaturePage />
                 <Route path=path!("/playground") view=PlaygroundPage />
+                <Route path=path!("/organizations/new") view=NewOrganizationPage />
+                <Route path=path!("/invitations/:token") view=InvitationPage />
+                <Route path=path!("/settings/account") view=AccountPage />
                 <Route path=path!("/settings/audit") view=AuditPage />
                 <Route path=path!("/settings/billing") view=BillingPage />
                 <Route path=path!("/settings/billing/cancel") view=CancelPage />
                 <Route path=path!("/settings/billing/change/:plan") view=ChangePage />
+                <Route path=path!("/settings/team") view=TeamPage />
+                <Route path=path!("/settings/team/members/:user") view=RemoveMemberPage />
                 <Route path=path!("/settings/usage") view=UsagePage />
                 <Route path=path!("/settings/api-keys") view=ApiKeysPage />
                 <Route path=path!("/settings/api-keys/:key/revoke") view=RevokeKeyPage />

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use super::live::Live;
 use super::user_menu::{ThemeSwitch, UserMenu};
-use crate::visitor::Visitor;
+use crate::visitor::{Visitor, at};
 
 /// The frame.
 #[component]
@@ -20,21 +20,22 @@ pub fn Layout(
     let product = expect_context::<Arc<Catalog>>().name.clone();
     let visitor = expect_context::<Visitor>();
     let theme = visitor.theme;
-    let revision = visitor.account.as_ref().map(|account| account.revision).filter(|_| follows_news);
+    let shown = visitor.account.as_ref().filter(|_| follows_news);
+    let updates = shown.map(|account| account.at(&format!("/api/updates?revision={}", account.revision)));
     view! {
         <a class="skip-link" href="#content">"Skip to content"</a>
         <header class="header">
             <div class="header-inner">
-                <a class="brand" href="/">
+                <a class="brand" href=at("/")>
                     <span class="brand-mark" aria-hidden="true"></span>
                     {product.clone()}
                 </a>
                 <nav class="nav" aria-label="Main">
-                    <a href="/pricing">"Pricing"</a>
+                    <a href=at("/pricing")>"Pricing"</a>
                     {visitor.account.is_some().then(|| view! {
-                        <a href="/dashboard">"Dashboard"</a>
-                        <a href="/settings/usage">"Usage"</a>
-                        <a href="/settings/billing">"Billing"</a>
+                        <a href=at("/dashboard")>"Dashboard"</a>
+                        <a href=at("/settings/usage")>"Usage"</a>
+                        <a href=at("/settings/billing")>"Billing"</a>
                     })}
                 </nav>
                 {match visitor.account {
@@ -48,6 +49,6 @@ pub fn Layout(
             <span>{product}" · billing by Billhook"</span>
             <ThemeSwitch theme label="Colours, in the footer" />
         </footer>
-        {revision.map(|revision| view! { <Live revision /> })}
+        {updates.map(|updates| view! { <Live updates /> })}
     }
 }

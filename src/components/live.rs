@@ -21,11 +21,11 @@ const WAIT: Duration = Duration::from_secs(1);
 /// Without scripts the page is as current as when it was opened.
 #[island]
 pub fn Live(
-    /// What the page shows.
-    revision: i64,
+    /// Where to listen: it says whose page this is, and what the page shows.
+    updates: String,
 ) -> impl IntoView {
     Effect::new(move || {
-        let page = Rc::new(Page { revision, source: RefCell::default(), leaving: Cell::new(false) });
+        let page = Rc::new(Page { updates: updates.clone(), source: RefCell::default(), leaving: Cell::new(false) });
         let (first, seen) = (Rc::clone(&page), Rc::clone(&page));
         set_timeout(move || first.follow(), WAIT);
         window_event_listener_untyped("visibilitychange", move |_| seen.follow());
@@ -39,7 +39,7 @@ pub fn Live(
 
 /// The page, and the stream that it listens to. Both live until the browser leaves it.
 struct Page {
-    revision: i64,
+    updates: String,
     source: RefCell<Option<EventSource>>,
     leaving: Cell<bool>,
 }
@@ -61,7 +61,7 @@ impl Page {
 
     /// Opens the stream. A browser that cannot leaves the page as it is.
     fn listen(self: &Rc<Self>) -> Option<EventSource> {
-        let source = EventSource::new(&format!("/api/updates?revision={}", self.revision)).ok()?;
+        let source = EventSource::new(&self.updates).ok()?;
         let page = Rc::clone(self);
         let changed = Closure::<dyn Fn()>::new(move || reload_when_free(Rc::clone(&page)));
         source.add_event_listener_with_callback("changed", changed.as_ref().unchecked_ref()).ok()?;

@@ -8,6 +8,7 @@ pub mod live;
 pub mod meter_bar;
 pub mod notice;
 pub mod order_summary;
+pub mod organization_field;
 pub mod packs;
 pub mod period;
 pub mod plan_card;

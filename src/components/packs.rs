@@ -1,5 +1,6 @@
 //! Packs of credits that can be bought on top of a plan.
 
+use crate::visitor::at;
 use leptos::prelude::*;
 
 /// A pack in words.
@@ -31,7 +32,7 @@ pub fn Packs(
                 <div><strong>{name}</strong><p class="muted small">{validity}</p></div>
                 <span class="pack-price">{price}</span>
                 {may_buy.then(|| view! {
-                    <form method="post" action="/api/packs/checkout">
+                    <form method="post" action=at("/api/packs/checkout")>
                         <input type="hidden" name="pack" value=id />
                         <button class="button" type="submit" aria-label=label>"Buy"</button>
                     </form>

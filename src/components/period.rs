@@ -62,7 +62,11 @@ pub fn PeriodSwitch(
 
 /// Keeps the period when the page is reloaded or shared.
 fn keep_in_url(period: Period) {
-    let url = format!("?period={}", period.as_str());
+    let query = window().location().search().unwrap_or_default();
+    // Whatever else the address says stays.
+    let others =
+        query.trim_start_matches('?').split('&').filter(|part| !part.is_empty() && !part.starts_with("period="));
+    let url = others.fold(format!("?period={}", period.as_str()), |url, part| format!("{url}&{part}"));
     if let Ok(history) = window().history() {
         // A browser may refuse this in a sandboxed frame; the page works all the same.
         drop(history.replace_state_with_url(&leptos::wasm_bindgen::JsValue::NULL, "", Some(&url)));

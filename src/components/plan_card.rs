@@ -9,6 +9,7 @@ use leptos::prelude::*;
 
 use super::icons::Icon;
 use super::period::{Price, PriceText};
+use crate::visitor::at;
 
 /// What the card's button does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +103,7 @@ fn button(plan: &Plan, offer: &Offer) -> AnyView {
             .into_any()
     };
     match offer {
-        Offer::Current => view! { <a class="button" href="/settings/billing">"Manage plan"</a> }.into_any(),
+        Offer::Current => view! { <a class="button" href=at("/settings/billing")>"Manage plan"</a> }.into_any(),
         Offer::Buy(words) => to(format!("/checkout/{}", plan.id), words),
         Offer::Change(words) => to(format!("/settings/billing/change/{}", plan.id), words),
         Offer::ContactSales => to("/contact-sales".to_owned(), "Contact Sales"),

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::icons::Icon;
+use crate::visitor::at;
 
 /// An automatic top-up in words.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -141,13 +142,13 @@ fn Mend(meter: String, lines: Vec<String>, card: Option<String>, paused: bool, m
                 {said.into_iter().chain(card).map(|line| view! { <p>{line}</p> }).collect_view()}
                 {may_manage.then(|| view! {
                     <div class="actions">
-                        <form method="post" action="/api/billing/portal">
+                        <form method="post" action=at("/api/billing/portal")>
                             <input type="hidden" name="flow" value="payment_method" />
                             <input type="hidden" name="returnTo" value="/settings/usage" />
                             <button class="button" type="submit">"Add or change the card"</button>
                         </form>
                         {paused.then(|| view! {
-                            <form method="post" action="/api/top-ups#top-ups">
+                            <form method="post" action=at("/api/top-ups#top-ups")>
                                 <input type="hidden" name="meter" value=meter />
                                 <button class="button button-primary" type="submit" name="action" value="resume">"Try again"</button>
                             </form>
@@ -174,7 +175,7 @@ fn Settings(top_up: TopUpView, is_on: bool) -> impl IntoView {
     view! {
         <details class="top-up-settings" open=open>
             <summary><span class="visually-hidden">{label}</span>{summary}</summary>
-            <form class="top-up-form" method="post" action="/api/top-ups#top-ups">
+            <form class="top-up-form" method="post" action=at("/api/top-ups#top-ups")>
                 <input type="hidden" name="meter" value=meter.clone() />
                 <div class="field">
                     <label for=threshold.clone()>"When less than this is left"</label>

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::icons::Icon;
+use crate::visitor::at;
 
 /// Something that is not unlocked.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -48,7 +49,9 @@ pub fn OfferButton(
     offer: Option<Offer>,
 ) -> impl IntoView {
     match offer {
-        Some(offer) => view! { <p><a class="button button-primary" href=offer.href>{offer.words}</a></p> }.into_any(),
+        Some(offer) => {
+            view! { <p><a class="button button-primary" href=at(offer.href)>{offer.words}</a></p> }.into_any()
+        }
         None => {
             view! { <p class="muted small">"Owners, admins and billing members can change the plan."</p> }.into_any()
         }

@@ -2,10 +2,12 @@
 //!
 //! It is a native popover: it opens, closes on Escape and outside clicks, and returns focus without a script.
 
+use domain::organization::OrganizationId;
+use domain::role::Permission;
 use leptos::prelude::*;
 
 use super::icons::Icon;
-use crate::visitor::{Account, Theme};
+use crate::visitor::{Account, Place, Theme, address_in, at};
 
 /// The menu.
 #[component]
@@ -15,6 +17,7 @@ pub fn UserMenu(
     /// The colours now.
     theme: Theme,
 ) -> impl IntoView {
+    let keys = account.may(Permission::ManageKeys);
     let initial = account.name.chars().next().unwrap_or('?').to_uppercase().to_string();
     view! {
         <div class="user-menu header-end">
@@ -30,21 +33,46 @@ pub fn UserMenu(
                     <strong>{account.name}</strong>
                     <span class="muted">{account.email}</span>
                 </div>
-                <dl class="facts">
-                    <div><dt>"Organization"</dt><dd>{account.organization_name}</dd></div>
-                    <div><dt>"Plan"</dt><dd>{account.tier_name}</dd></div>
-                </dl>
-                <a class="popover-item" href="/dashboard">"Dashboard"</a>
-                <a class="popover-item" href="/settings/billing">"Billing settings"</a>
-                <a class="popover-item" href="/settings/usage">"Usage"</a>
-                {account.role.manages_keys().then(|| view! { <a class="popover-item" href="/settings/api-keys">"API keys"</a> })}
-                <a class="popover-item" href="/playground">"Playground"</a>
+                <Switcher organizations=account.organizations current=account.organization />
+                <a class="popover-item" href=at("/dashboard")>"Dashboard"</a>
+                <a class="popover-item" href=at("/settings/billing")>"Billing settings"</a>
+                <a class="popover-item" href=at("/settings/usage")>"Usage"</a>
+                <a class="popover-item" href=at("/settings/team")>"Team"</a>
+                {keys.then(|| view! { <a class="popover-item" href=at("/settings/api-keys")>"API keys"</a> })}
+                <a class="popover-item" href=at("/playground")>"Playground"</a>
+                <a class="popover-item" href=at("/settings/account")>"Account"</a>
                 <ThemeSwitch theme label="Colours" />
                 <form method="post" action="/auth/logout">
                     <button class="popover-item" type="submit">"Sign Out"</button>
                 </form>
             </div>
         </div>
+    }
+}
+
+/// Every organization of the person, each with its plan: links, so that they open in another tab as well.
+#[component]
+fn Switcher(organizations: Vec<Place>, current: OrganizationId) -> impl IntoView {
+    let places = organizations
+        .into_iter()
+        .map(|place| {
+            let is_current = (place.id == current).then_some("true");
+            view! {
+                <li>
+                    <a class="popover-item switch" href=address_in(&place.id, "/dashboard") aria-current=is_current>
+                        <span class="switch-name">{place.name}</span>
+                        <span class="badge">{place.tier_name}</span>
+                    </a>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <nav class="switcher" aria-label="Organizations">
+            <p class="popover-title" aria-hidden="true">"Organizations"</p>
+            <ul data-testid="organizations">{places}</ul>
+            <a class="popover-item" href=at("/organizations/new")>"New organization"</a>
+        </nav>
     }
 }
 

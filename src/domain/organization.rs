@@ -1,4 +1,4 @@
-//! Who is billed, and who may act for them.
+//! Who is billed.
 
 use std::fmt;
 
@@ -54,53 +54,6 @@ impl Kind {
     /// Reads the word.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Personal, Self::Team].into_iter().find(|kind| kind.as_str() == word)
-    }
-}
-
-/// What a member may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Everything, and there is always at least one.
-    Owner,
-    /// Everything but ownership.
-    Admin,
-    /// Plans, payment and invoices.
-    Billing,
-    /// Uses the product.
-    Member,
-}
-
-impl Role {
-    /// The word in the database and in the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Admin => "admin",
-            Self::Billing => "billing",
-            Self::Member => "member",
-        }
-    }
-
-    /// Reads the word.
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::Owner, Self::Admin, Self::Billing, Self::Member].into_iter().find(|role| role.as_str() == word)
-    }
-
-    /// Whether this role may buy, change and cancel subscriptions and open the customer portal.
-    pub fn manages_billing(self) -> bool {
-        match self {
-            Self::Owner | Self::Admin | Self::Billing => true,
-            Self::Member => false,
-        }
-    }
-
-    /// Whether this role may make and revoke keys for services.
-    pub fn manages_keys(self) -> bool {
-        match self {
-            Self::Owner | Self::Admin => true,
-            Self::Billing | Self::Member => false,
-        }
     }
 }
 

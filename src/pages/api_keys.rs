@@ -13,6 +13,7 @@ use crate::components::notice::{Notice, Tone};
 use crate::components::settings_nav::{Settings, SettingsNav};
 use crate::components::unlock::{Locked, Unlock};
 use crate::error::{AppError, Code};
+use crate::visitor::at;
 
 /// A key that was just made. Its secret is in no log.
 #[derive(Clone)]
@@ -91,8 +92,8 @@ fn Keys(keys: KeysView, made: Option<MadeKey>) -> impl IntoView {
             <h1>"API keys"</h1>
             <p class="lead">
                 "Your services ask with a key what is allowed, and record what is used. See "
-                <a href="/docs/api">"the description of the API"</a>", or try it in the "
-                <a href="/playground">"playground"</a>"."
+                <a href=at("/docs/api")>"the description of the API"</a>", or try it in the "
+                <a href=at("/playground")>"playground"</a>"."
             </p>
         </header>
         <div class="stack">
@@ -122,7 +123,7 @@ fn Made(made: MadeKey) -> impl IntoView {
                 <label for="secret">"The key"</label>
                 <input class="secret" id="secret" data-testid="secret" type="text" readonly autocomplete="off" spellcheck="false" value=made.secret />
             </div>
-            <p><a class="button" href="/settings/api-keys">"I have copied it"</a></p>
+            <p><a class="button" href=at("/settings/api-keys")>"I have copied it"</a></p>
         </section>
     }
 }
@@ -132,7 +133,7 @@ fn NewKey(token: String) -> impl IntoView {
     view! {
         <section class="card" aria-labelledby="new">
             <h2 id="new">"New key"</h2>
-            <form class="stack" method="post" action="/api/keys">
+            <form class="stack" method="post" action=at("/api/keys")>
                 <input type="hidden" name="token" value=token autocomplete="off" />
                 <div class="field">
                     <label for="name">"Name"</label>
@@ -186,7 +187,7 @@ fn key(key: KeyLine) -> impl IntoView {
             <div class="key-end">
                 {match key.revoked {
                     Some(revoked) => view! { <span class="badge badge-warning">{format!("Revoked {revoked}")}</span> }.into_any(),
-                    None => view! { <a class="button" href=revoke>"Revoke"<span class="visually-hidden">{format!(" {name}")}</span></a> }.into_any(),
+                    None => view! { <a class="button" href=at(revoke)>"Revoke"<span class="visually-hidden">{format!(" {name}")}</span></a> }.into_any(),
                 }}
             </div>
         </li>
@@ -212,10 +213,10 @@ pub fn RevokeKeyPage() -> impl IntoView {
                 <section class="card">
                     <h1 class="question-title">{format!("Revoke {}?", key.name)}</h1>
                     <p>"Whatever still calls with the key that ends in " <code>{key.hint}</code>" is refused at once. "{key.used}". This cannot be undone."</p>
-                    <form class="actions" method="post" action="/api/keys/revoke">
+                    <form class="actions" method="post" action=at("/api/keys/revoke")>
                         <input type="hidden" name="key" value=key.id />
                         <button class="button button-danger" type="submit">"Revoke key"</button>
-                        <a class="button" href="/settings/api-keys">"Keep it"</a>
+                        <a class="button" href=at("/settings/api-keys")>"Keep it"</a>
                     </form>
                 </section>
             </div>

@@ -8,6 +8,7 @@ use crate::app::Answer;
 use crate::components::settings_nav::{Settings, SettingsNav};
 use crate::components::unlock::{Locked, Unlock};
 use crate::error::{AppError, Code};
+use crate::visitor::at;
 
 /// A page of the time line.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -96,8 +97,8 @@ fn Lines(lines: Vec<AuditLine>, newest: bool, older: Option<String>) -> impl Int
             <ol class="audit">{rows}</ol>
             {(!newest || older.is_some()).then(|| view! {
                 <nav class="actions" aria-label="Time line, pages">
-                    {(!newest).then(|| view! { <a class="button" href="/settings/audit">"Newest"</a> })}
-                    {older.map(|id| view! { <a class="button" href=format!("/settings/audit?before={id}")>"Older"</a> })}
+                    {(!newest).then(|| view! { <a class="button" href=at("/settings/audit")>"Newest"</a> })}
+                    {older.map(|id| view! { <a class="button" href=at(format!("/settings/audit?before={id}"))>"Older"</a> })}
                 </nav>
             })}
         </section>

@@ -9,6 +9,7 @@ use crate::components::dialog::AskInDialog;
 use crate::components::notice::{Notice, Tone};
 use crate::components::settings_nav::{Settings as SettingsPage, SettingsNav};
 use crate::error::AppError;
+use crate::visitor::at;
 
 /// A date that matters: `Renews on` / `21 December 2026`.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -151,7 +152,7 @@ fn BannerNotice(banner: Banner, may_manage: bool) -> impl IntoView {
 
 fn remedy(remedy: Remedy) -> AnyView {
     let post = |action: &'static str, words: String| {
-        view! { <form method="post" action=action><button class="button" type="submit">{words}</button></form> }
+        view! { <form method="post" action=at(action)><button class="button" type="submit">{words}</button></form> }
             .into_any()
     };
     match remedy {
@@ -165,7 +166,7 @@ fn remedy(remedy: Remedy) -> AnyView {
 #[component]
 fn PaymentMethodButton(words: &'static str) -> impl IntoView {
     view! {
-        <form method="post" action="/api/billing/portal">
+        <form method="post" action=at("/api/billing/portal")>
             <input type="hidden" name="flow" value="payment_method" />
             <button class="button" type="submit">{words}</button>
         </form>
@@ -191,10 +192,10 @@ fn PlanCard(billing: BillingView) -> impl IntoView {
             </dl>
             {billing.may_manage.then(|| view! {
                 <div class="actions">
-                    {(!paying).then(|| view! { <a class="button button-primary" href="/pricing">"See plans"</a> })}
-                    {billing.cancel.is_some().then(|| view! { <a class="button button-primary" href="/pricing">"Change plan"</a> })}
+                    {(!paying).then(|| view! { <a class="button button-primary" href=at("/pricing")>"See plans"</a> })}
+                    {billing.cancel.is_some().then(|| view! { <a class="button button-primary" href=at("/pricing")>"Change plan"</a> })}
                     {billing.cancel.map(|cancel| view! {
-                        <AskInDialog label="Cancel subscription".to_owned() href="/settings/billing/cancel".to_owned() title=format!("Cancel {}?", cancel.plan)>
+                        <AskInDialog label="Cancel subscription".to_owned() href=at("/settings/billing/cancel") title=format!("Cancel {}?", cancel.plan)>
                             <h2>{format!("Cancel {}?", cancel.plan)}</h2>
                             <CancelForm cancel />
                             <form method="dialog"><button class="button button-quiet" type="submit">"Keep my plan"</button></form>
@@ -227,7 +228,7 @@ fn Payment(billing: BillingView) -> impl IntoView {
             {billing.may_manage.then(|| view! {
                 <div class="actions">
                     <PaymentMethodButton words=if known { "Update" } else { "Add a payment method" } />
-                    <form method="post" action="/api/billing/portal">
+                    <form method="post" action=at("/api/billing/portal")>
                         <button class="button" type="submit">"Billing address and tax id"</button>
                     </form>
                 </div>
@@ -257,8 +258,8 @@ fn Invoices(billing: BillingView) -> impl IntoView {
             }}
             {(page > 1 || more).then(|| view! {
                 <nav class="actions" aria-label="Invoices, pages">
-                    {(page > 1).then(|| view! { <a class="button" href=format!("/settings/billing?page={}#invoices-card", page - 1)>"Newer"</a> })}
-                    {more.then(|| view! { <a class="button" href=format!("/settings/billing?page={}#invoices-card", page + 1)>"Older"</a> })}
+                    {(page > 1).then(|| view! { <a class="button" href=at(format!("/settings/billing?page={}#invoices-card", page - 1))>"Newer"</a> })}
+                    {more.then(|| view! { <a class="button" href=at(format!("/settings/billing?page={}#invoices-card", page + 1))>"Older"</a> })}
                 </nav>
             })}
         </section>

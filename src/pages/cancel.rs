@@ -5,6 +5,7 @@ use leptos_meta::Title;
 
 use super::when_loaded;
 use crate::error::AppError;
+use crate::visitor::at;
 
 /// What canceling would mean.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -39,7 +40,7 @@ pub fn CancelPage() -> impl IntoView {
                 <section class="card">
                     <h1 class="question-title">{format!("Cancel {}?", cancel.plan)}</h1>
                     <CancelForm cancel />
-                    <p><a href="/settings/billing">"Keep my plan"</a></p>
+                    <p><a href=at("/settings/billing")>"Keep my plan"</a></p>
                 </section>
             </div>
         })}
@@ -54,7 +55,7 @@ pub fn CancelForm(
 ) -> impl IntoView {
     let until = cancel.until.clone();
     view! {
-        <form class="stack" method="post" action="/api/subscription/cancel">
+        <form class="stack" method="post" action=at("/api/subscription/cancel")>
             <p>
                 "You keep " <strong>{cancel.plan}</strong> " until " <strong>{until}</strong>
                 {format!(". Nothing more is charged; after that you are on {}.", cancel.free)}

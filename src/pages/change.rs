@@ -7,7 +7,9 @@ use leptos_router::hooks::use_params_map;
 
 use super::{query, when_loaded};
 use crate::components::notice::{Notice, Tone};
+use crate::components::organization_field::OrganizationField;
 use crate::error::AppError;
+use crate::visitor::at;
 
 /// A change, as somebody considers it.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -105,7 +107,7 @@ fn Change(change: ChangeView) -> impl IntoView {
                             {credit.map(|credit| view! { <div><dt>"Credited to your balance"</dt><dd>{credit}</dd></div> })}
                             <div><dt>"Next invoice"</dt><dd class="long" data-testid="next-invoice">{next}</dd></div>
                         </dl>
-                        <Confirm fields at=Some(at) words=if charged { "Confirm and pay" } else { "Confirm the change" } />
+                        <Confirm fields moment=Some(at) words=if charged { "Confirm and pay" } else { "Confirm the change" } />
                     </section>
                 }
                 .into_any(),
@@ -117,12 +119,12 @@ fn Change(change: ChangeView) -> impl IntoView {
                             <div class="sums-total"><dt>"Due today"</dt><dd data-testid="due-today">"Nothing"</dd></div>
                             <div><dt>"Next invoice"</dt><dd class="long" data-testid="next-invoice">{next}</dd></div>
                         </dl>
-                        <Confirm fields at=None words="Schedule the change" />
+                        <Confirm fields moment=None words="Schedule the change" />
                     </section>
                 }
                 .into_any(),
             }}
-            <p><a href="/settings/billing">"Keep what I have"</a></p>
+            <p><a href=at("/settings/billing")>"Keep what I have"</a></p>
         </div>
     }
 }
@@ -133,6 +135,7 @@ fn Choices(change: ChangeView) -> impl IntoView {
     let choice = change.periods.len() > 1 || change.seats.is_some();
     choice.then(|| view! {
         <form class="card stack" method="get" action=format!("/settings/billing/change/{}", change.plan)>
+            <OrganizationField />
             <fieldset class="choices">
                 <legend>"Billing period"</legend>
                 {change.periods.into_iter().map(|(period, price)| view! {
@@ -156,14 +159,14 @@ fn Choices(change: ChangeView) -> impl IntoView {
 
 /// The button that does it, with what was shown.
 #[component]
-fn Confirm(fields: (String, Period, u32), at: Option<i64>, words: &'static str) -> impl IntoView {
+fn Confirm(fields: (String, Period, u32), moment: Option<i64>, words: &'static str) -> impl IntoView {
     let (plan, period, quantity) = fields;
     view! {
-        <form method="post" action="/api/subscription/change">
+        <form method="post" action=at("/api/subscription/change")>
             <input type="hidden" name="plan" value=plan />
             <input type="hidden" name="period" value=period.as_str() />
             <input type="hidden" name="seats" value=quantity />
-            {at.map(|at| view! { <input type="hidden" name="proration_date" value=at /> })}
+            {moment.map(|moment| view! { <input type="hidden" name="proration_date" value=moment /> })}
             <button class="button button-primary button-large button-wide" type="submit">{words}</button>
         </form>
     }

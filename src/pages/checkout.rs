@@ -8,6 +8,7 @@ use leptos_router::hooks::use_params_map;
 use super::{period_in_query, query, when_loaded};
 use crate::components::order_summary::{OrderSummary, Terms};
 use crate::error::AppError;
+use crate::visitor::at;
 
 /// What the page shows of an order.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -59,7 +60,7 @@ fn Order(order: CheckoutView) -> impl IntoView {
                 <h1>{format!("Subscribe to {}", order.name)}</h1>
                 <p class="lead">{order.summary}</p>
             </header>
-            <form class="card stack" method="post" action="/api/checkout">
+            <form class="card stack" method="post" action=at("/api/checkout")>
                 <input type="hidden" name="plan" value=order.plan.to_string() />
                 <dl class="facts">
                     <div><dt>"Organization"</dt><dd>{order.organization}</dd></div>
@@ -75,7 +76,7 @@ fn Order(order: CheckoutView) -> impl IntoView {
                     "Tax may be added."
                 </p>
             </form>
-            <p><a href="/pricing">"Back to all plans"</a></p>
+            <p><a href=at("/pricing")>"Back to all plans"</a></p>
         </div>
     }
 }

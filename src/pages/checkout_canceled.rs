@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::{catalog, period_in_query, query};
+use crate::visitor::at;
 
 /// Nothing was charged.
 #[component]
@@ -20,12 +21,12 @@ pub fn CheckoutCanceledPage() -> impl IntoView {
             <p class="lead">"You left the checkout before it was complete, so nothing has changed."</p>
             <div class="actions">
                 {plan.map(|plan| view! {
-                    <a class="button button-primary" href=format!("/checkout/{}?period={period}", plan.id)>
+                    <a class="button button-primary" href=at(format!("/checkout/{}?period={period}", plan.id))>
                         {format!("Back to {}", plan.name)}
                     </a>
                 })}
-                <a class="button" href=format!("/pricing?period={period}")>"See all plans"</a>
-                <a class="button" href="/contact-sales">"Ask us a question"</a>
+                <a class="button" href=at(format!("/pricing?period={period}"))>"See all plans"</a>
+                <a class="button" href=at("/contact-sales")>"Ask us a question"</a>
             </div>
         </section>
     }

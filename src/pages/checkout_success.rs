@@ -10,6 +10,7 @@ use crate::components::icons::Icon;
 use crate::components::notice::{Notice, Tone};
 use crate::error::AppError;
 use crate::pages::failure::FailurePage;
+use crate::visitor::at;
 
 /// How the activation after a checkout stands.
 #[derive(Clone, Debug)]
@@ -62,8 +63,8 @@ fn Active(tier_name: String, trial_until: Option<String>) -> impl IntoView {
                 }}
             </p>
             <div class="actions">
-                <a class="button button-primary" href="/dashboard">"Go to dashboard"</a>
-                <a class="button" href="/settings/billing">"See billing settings"</a>
+                <a class="button button-primary" href=at("/dashboard")>"Go to dashboard"</a>
+                <a class="button" href=at("/settings/billing")>"See billing settings"</a>
             </div>
         </section>
     }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::catalog;
+use crate::visitor::at;
 
 /// Whom to write to, and about what.
 #[component]
@@ -34,7 +35,7 @@ pub fn ContactSalesPage() -> impl IntoView {
                 }
                 .into_any(),
             }}
-            <p><a href="/pricing">"Back to all plans"</a></p>
+            <p><a href=at("/pricing")>"Back to all plans"</a></p>
         </section>
     }
 }

@@ -9,6 +9,7 @@ use crate::components::icons::Icon;
 use crate::components::meter_bar::{MeterBar, MeterState};
 use crate::components::unlock::{Offer, OfferButton};
 use crate::error::AppError;
+use crate::visitor::at;
 
 /// What an organization has.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -101,7 +102,7 @@ fn Usage(meters: Vec<MeterState>) -> impl IntoView {
         <section class="card" aria-labelledby="usage">
             <div class="card-head">
                 <h2 id="usage">"Usage"</h2>
-                <a href="/settings/usage">"See details"<span class="visually-hidden">" of the usage"</span></a>
+                <a href=at("/settings/usage")>"See details"<span class="visually-hidden">" of the usage"</span></a>
             </div>
             <div class="meters">{meters.into_iter().map(|meter| view! { <MeterBar meter /> }).collect_view()}</div>
         </section>
@@ -127,7 +128,7 @@ fn feature(feature: FeatureLine) -> impl IntoView {
     view! {
         <li class=class data-feature=feature.id.clone()>
             {icon.view()}
-            <a href=format!("/features/{}", feature.id)><span class="visually-hidden">{said}</span>{feature.name}</a>
+            <a href=at(format!("/features/{}", feature.id))><span class="visually-hidden">{said}</span>{feature.name}</a>
             {feature.note.map(|note| view! { <span class="feature-note">{note}</span> })}
         </li>
     }

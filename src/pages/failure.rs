@@ -6,6 +6,7 @@ use leptos_meta::Title;
 use super::visitor;
 use crate::app::Answer;
 use crate::error::{AppError, Code};
+use crate::visitor::at;
 
 /// A failure as a page.
 #[component]
@@ -29,7 +30,7 @@ pub fn FailurePage(
             <p class="failure-code">{error.code.status()}</p>
             <h1>{title}</h1>
             <p>{error.message}</p>
-            <p><a class="button button-primary" href=action.0>{action.1}</a></p>
+            <p><a class="button button-primary" href=at(action.0)>{action.1}</a></p>
             {(!request_id.is_empty()).then(|| view! { <p class="muted small">"Request id: "<code>{request_id}</code></p> })}
         </section>
     }

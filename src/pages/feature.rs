@@ -9,6 +9,7 @@ use crate::app::Answer;
 use crate::components::notice::{Notice, Tone};
 use crate::components::unlock::{Locked, Unlock};
 use crate::error::{AppError, Code};
+use crate::visitor::at;
 
 /// A feature as it stands for an organization.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -59,7 +60,7 @@ fn Shown(feature: FeatureView) -> impl IntoView {
                     .into_any(),
                     Err(locked) => view! { <Unlock locked /> }.into_any(),
                 }}
-                <p><a href="/dashboard">"Back to the dashboard"</a></p>
+                <p><a href=at("/dashboard")>"Back to the dashboard"</a></p>
             </section>
         </div>
     }

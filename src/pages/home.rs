@@ -6,6 +6,7 @@ use leptos_meta::{Meta, Title};
 use super::{catalog, query, visitor};
 use crate::components::icons::Icon;
 use crate::components::notice::{Notice, Tone};
+use crate::visitor::at;
 
 /// What the product is, and the way to the plans.
 #[component]
@@ -27,15 +28,18 @@ pub fn HomePage() -> impl IntoView {
         {(query("signin").as_deref() == Some("declined")).then(|| view! {
             <Notice tone=Tone::Info>"You were not signed in. Nothing has changed; try again whenever you like."</Notice>
         })}
+        {(query("account").as_deref() == Some("deleted")).then(|| view! {
+            <Notice tone=Tone::Info>"Your account is deleted. Your account at the sign-in provider is still there."</Notice>
+        })}
         <section class="hero">
             <h1>{catalog.tagline.clone()}</h1>
             <p class="lead">{trial}"Change or cancel at any time."</p>
             <div class="actions">
-                <a class="button button-primary button-large" href="/pricing">"See plans and pricing"</a>
+                <a class="button button-primary button-large" href=at("/pricing")>"See plans and pricing"</a>
                 {if signed_in {
-                    view! { <a class="button button-large" href="/dashboard">"Go to dashboard"</a> }
+                    view! { <a class="button button-large" href=at("/dashboard")>"Go to dashboard"</a> }
                 } else {
-                    view! { <a class="button button-large" href="/auth/login?return_to=%2Fdashboard">"Sign in"</a> }
+                    view! { <a class="button button-large" href=at("/auth/login?return_to=%2Fdashboard")>"Sign in"</a> }
                 }}
             </div>
         </section>

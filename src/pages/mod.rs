@@ -1,6 +1,7 @@
 //! One file per page: the page, its server functions, its private parts. Pages are rendered on the server; what moves
 //! in them is an island of `components`.
 
+pub mod account;
 pub mod api_docs;
 pub mod api_keys;
 pub mod audit;
@@ -15,8 +16,12 @@ pub mod dashboard;
 pub mod failure;
 pub mod feature;
 pub mod home;
+pub mod invitation;
+pub mod member;
+pub mod new_organization;
 pub mod playground;
 pub mod pricing;
+pub mod team;
 pub mod usage;
 
 use std::sync::Arc;

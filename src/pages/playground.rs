@@ -10,6 +10,7 @@ use crate::components::icons::Icon;
 use crate::components::meter_bar::{MeterBar, MeterState};
 use crate::error::AppError;
 use crate::pages::dashboard::FeatureLine;
+use crate::visitor::at;
 
 /// What can be tried.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -100,7 +101,7 @@ fn Use(meter: MeterState, back: bool) -> impl IntoView {
     view! {
         <div class="try">
             <MeterBar meter />
-            <form class="field-row" method="post" action="/playground#answer">
+            <form class="field-row" method="post" action=at("/playground#answer")>
                 <input type="hidden" name="meter" value=id />
                 <label for=field.clone()>"Amount"<span class="visually-hidden">" of"</span>{label()}</label>
                 <input id=field name="amount" type="number" min="1" max="1000000000" step="1" value="1" required />
@@ -118,7 +119,7 @@ fn check(feature: FeatureLine) -> impl IntoView {
         <li class=class>
             {icon.view()}
             <span class="feature-name">{feature.name}</span>
-            <form method="post" action="/playground#answer">
+            <form method="post" action=at("/playground#answer")>
                 <input type="hidden" name="feature" value=feature.id />
                 <button class="button button-small" type="submit" name="action" value="check">
                     "Check"<span class="visually-hidden">{format!(" {name}")}</span>

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos_meta::{Meta, Title};
 
 use super::{catalog, period_in_query, visitor};
+use crate::components::organization_field::OrganizationField;
 use crate::components::period::PeriodSwitch;
 use crate::components::plan_card::{Offer, PlanCard};
 use crate::components::plan_table::plan_table;
@@ -27,6 +28,7 @@ pub fn PricingPage() -> impl IntoView {
             <p class="lead">{trial}"Prices in "{catalog.currency.code().to_uppercase()}", before tax. Cancel at any time."</p>
         </header>
         <form class="pricing" method="get" action="/pricing">
+            <OrganizationField />
             {if both {
                 view! {
                     <PeriodSwitch initial=period saving=catalog.best_yearly_saving_percent()>

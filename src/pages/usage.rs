@@ -12,6 +12,7 @@ use crate::components::top_ups::{TopUpForm, TopUpView, TopUps};
 use crate::components::unlock::{Locked, Unlock};
 use crate::components::usage_chart::{Chart, UsageChart};
 use crate::error::AppError;
+use crate::visitor::at;
 
 /// What an organization uses.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -157,7 +158,7 @@ fn Choice(meters: Vec<(String, String)>, chosen: String) -> impl IntoView {
         .into_iter()
         .map(|(id, name)| {
             let current = (id == chosen).then_some("true");
-            view! { <a class="pill" href=format!("/settings/usage?meter={id}#chart-card") aria-current=current>{name}</a> }
+            view! { <a class="pill" href=at(format!("/settings/usage?meter={id}#chart-card")) aria-current=current>{name}</a> }
         })
         .collect_view();
     view! { <nav class="pills" aria-label="Meter of the chart and the ledger">{links}</nav> }
@@ -179,12 +180,12 @@ fn Ledger(history: History, name: Option<String>) -> impl IntoView {
         <section class="card" aria-labelledby="ledger" id="ledger-card">
             <div class="card-head">
                 <h2 id="ledger">"Ledger"</h2>
-                <a class="button" href=csv>"Download CSV"</a>
+                <a class="button" href=at(csv)>"Download CSV"</a>
             </div>
             <p class="muted">
                 {match name.filter(|_| filtered) {
                     Some(name) => view! {
-                        {format!("Only {name}. ")}<a href="/settings/usage#ledger-card">"Show all meters"</a>
+                        {format!("Only {name}. ")}<a href=at("/settings/usage#ledger-card")>"Show all meters"</a>
                     }.into_any(),
                     None => view! { "Every use of every meter, the newest first." }.into_any(),
                 }}
@@ -204,8 +205,8 @@ fn Ledger(history: History, name: Option<String>) -> impl IntoView {
             }}
             {(!newest || next.is_some()).then(|| view! {
                 <nav class="actions" aria-label="Ledger, pages">
-                    {(!newest).then(|| view! { <a class="button" href=first>"Newest"</a> })}
-                    {next.map(|next| view! { <a class="button" href=next>"Older"</a> })}
+                    {(!newest).then(|| view! { <a class="button" href=at(first)>"Newest"</a> })}
+                    {next.map(|next| view! { <a class="button" href=at(next)>"Older"</a> })}
                 </nav>
             })}
         </section>
@@ -248,7 +249,7 @@ fn ZoneCard(zone: String, zones: Vec<(String, Vec<String>)>, may_manage: bool) -
             <p class="muted">"Days and months begin at midnight there: for limits, for the chart and for the ledger."</p>
             {if may_manage {
                 view! {
-                    <form class="field" method="post" action="/api/time-zone">
+                    <form class="field" method="post" action=at("/api/time-zone")>
                         <label for="time-zone">"Days begin in"</label>
                         <div class="field-row">
                             <select id="time-zone" name="zone">{groups()}</select>

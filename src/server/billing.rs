@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use domain::catalog::Trial;
 use domain::organization::OrganizationId;
 use domain::plan::{Period, Plan, PlanId};
+use domain::role::Permission;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -13,10 +14,11 @@ use super::App;
 use super::auth::ReturnTo;
 use super::clock::Clock;
 use super::error::Error;
+use super::organizations::require;
 use super::store::{Action, Actor, Cause, Checkout, CheckoutTerms, Moment, Reading, Synced, Told};
 use super::stripe::{self, PortalFlow};
 use crate::error::Code;
-use crate::visitor::Account;
+use crate::visitor::{Account, address_in};
 
 /// How often Stripe is asked again where another node stored something in the meantime.
 const ASK_AGAIN: u32 = 3;
@@ -125,10 +127,11 @@ impl App {
 
     /// The address of Stripe's customer portal for this organization. `back` is the local path to come back to.
     pub async fn open_portal(&self, account: &Account, back: &ReturnTo, flow: PortalFlow) -> Result<String, Error> {
-        require_billing(account)?;
+        require(account, Permission::ManageBilling)?;
         let customer = self.customer(account).await?;
         let back = utf8_percent_encode(back.as_str(), NON_ALPHANUMERIC);
-        let return_url = format!("{}/billing/return?to={back}", self.config.public_url);
+        let back = address_in(&account.organization, &format!("/billing/return?to={back}"));
+        let return_url = format!("{}{back}", self.config.public_url);
         let url = self.stripe.open_portal(&customer, &return_url, flow).await?;
         let actor = Actor::User(account.user.clone());
         self.store.record(&account.organization, actor, Action::PortalOpened, self.clock.now()).await?;
@@ -195,7 +198,7 @@ impl App {
 
     /// The plan, if this person may buy it for this organization now.
     pub(super) async fn orderable(&self, account: &Account, id: &str) -> Result<Plan, Error> {
-        require_billing(account)?;
+        require(account, Permission::ManageBilling)?;
         let plan = PlanId::parse(id).ok().and_then(|id| self.catalog.plan(&id));
         let plan = plan.ok_or_else(|| {
             Error::refused(Code::NotFound, "There is no such plan. The plans are on the pricing page.")
@@ -255,7 +258,7 @@ impl App {
 
     /// Closes sessions on other terms, so that only the latest can be paid. One that was paid or has expired in the
     /// meantime cannot be closed; its event tells.
-    async fn close_sessions(&self, sessions: Vec<String>) {
+    pub(super) async fn close_sessions(&self, sessions: Vec<String>) {
         for session in sessions {
             if let Err(error) = self.stripe.expire_checkout(&session).await {
                 tracing::warn!(%error, session, "an earlier checkout session could not be closed");
@@ -269,13 +272,6 @@ pub(super) fn is_session_id(text: &str) -> bool {
     text.starts_with("cs_")
         && text.len() <= 255
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-pub(super) fn require_billing(account: &Account) -> Result<(), Error> {
-    if account.role.manages_billing() {
-        return Ok(());
-    }
-    Err(Error::refused(Code::Forbidden, "Only owners, admins and billing members can do this. Ask one of them."))
 }
 
 fn seats(plan: &Plan, asked: Option<u32>) -> Result<u32, Error> {

@@ -6,13 +6,14 @@ use domain::catalog::{Catalog, Feature, Gate, Meter};
 use domain::entitlement::{FeatureAnswer, Standing};
 use domain::organization::OrganizationId;
 use domain::plan::{FeatureId, MeterId};
+use domain::role::Permission;
 use domain::time::{Seconds, Timestamp};
 use domain::usage::MOST_AT_ONCE;
 use domain::window::{NoSuchZone, Zone};
 
 use super::App;
-use super::billing::require_billing;
 use super::error::Error;
+use super::organizations::require;
 use super::store::{Actor, Idempotency, Operation, Outcome, UsageRequest};
 use crate::error::{AppError, Code};
 use crate::visitor::Account;
@@ -96,7 +97,7 @@ impl App {
 
     /// Lets an organization's days and months begin elsewhere.
     pub async fn set_time_zone(&self, account: &Account, zone: &str) -> Result<(), Error> {
-        require_billing(account)?;
+        require(account, Permission::ManageBilling)?;
         let zone = Zone::parse(zone.trim()).map_err(|error| Error::refused(Code::Invalid, sentence(&error)))?;
         let (actor, now) = (Actor::User(account.user.clone()), self.clock.now());
         Ok(self.store.set_time_zone(&account.organization, zone, actor, Arc::clone(&self.catalog), now).await?)

@@ -14,7 +14,8 @@ use crate::visitor::Visitor;
 /// Stripe's deliveries come from elsewhere by design and are signed.
 const SIGNED: [&str; 3] = ["/api/webhooks/stripe", "/billing/webhook", "/api/stripe/webhook"];
 /// Pages that exist only for somebody who is signed in.
-const PRIVATE: [&str; 6] = ["/dashboard", "/features", "/playground", "/settings", "/checkout", "/billing/success"];
+const PRIVATE: [&str; 7] =
+    ["/dashboard", "/features", "/playground", "/settings", "/organizations", "/checkout", "/billing/success"];
 
 /// Refuses requests that change something and come from another site. Server functions and forms have no protection
 /// of their own.

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use domain::catalog::Gate;
 use domain::organization::OrganizationId;
+use domain::role::Permission;
 use rand::TryRngCore;
 use sha2::{Digest, Sha256};
 
 use super::App;
 use super::clock::Clock;
 use super::error::Error;
+use super::organizations::require;
 use super::store::{Action, Actor, Kept, KeyAccess, NewKey};
 use crate::error::Code;
 use crate::visitor::Account;
@@ -68,14 +70,6 @@ impl Secret {
     }
 }
 
-/// Whether somebody may make and revoke the organization's keys.
-pub(super) fn require_keys(account: &Account) -> Result<(), Error> {
-    if account.role.manages_keys() {
-        return Ok(());
-    }
-    Err(Error::refused(Code::Forbidden, "Only owners and admins can manage keys. Ask one of them."))
-}
-
 impl App {
     /// Makes a key for somebody's own organization. Answers with its id and its secret, which is not seen again. The
     /// same click twice makes one key: `form` is the form's token.
@@ -86,7 +80,7 @@ impl App {
         access: KeyAccess,
         form: Option<&str>,
     ) -> Result<(String, Secret), Error> {
-        require_keys(account)?;
+        require(account, Permission::ManageKeys)?;
         let organization = &account.organization;
         let (standing, now) = self.standing(organization).await?;
         if let Some(answer) = self.closed(Gate::ApiKeys, &standing, now) {
@@ -128,7 +122,7 @@ impl App {
 
     /// Revokes a key of somebody's own organization, whatever the plan is now.
     pub async fn unmake_key(&self, account: &Account, key: &str) -> Result<(), Error> {
-        require_keys(account)?;
+        require(account, Permission::ManageKeys)?;
         let organization = &account.organization;
         if !self.store.revoke_key(Some(organization), key, Clock::wall()).await? {
             return Err(Error::refused(Code::NotFound, "There is no such key."));

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::catalog::Reset;
+use domain::organization::OrganizationId;
 use domain::time::Seconds;
 use domain::usage::Warning;
 use lettre::message::Mailbox;
@@ -14,6 +15,7 @@ use super::clock::Clock;
 use super::error::Error;
 use super::overview::day;
 use super::store::{Mail, NewMail, NewWarning};
+use crate::visitor::address_in;
 
 /// How often the outbox is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -94,6 +96,11 @@ fn backoff(attempts: i64) -> Seconds {
 }
 
 impl App {
+    /// The address of an organization's page, for a mail.
+    pub(super) fn address(&self, organization: &OrganizationId, path: &str) -> String {
+        format!("{}{}", self.config.public_url, address_in(organization, path))
+    }
+
     /// The mails about a warning: to everybody who manages the organization's billing.
     async fn compose(&self, warning: &NewWarning) -> Result<Vec<NewMail>, Error> {
         let (standing, now) = self.standing(&warning.organization).await?;
@@ -112,10 +119,11 @@ impl App {
         let subject = format!("{name} has used {} % of {}", warning.percent, meter.name.to_lowercase());
         let body = format!(
             "Hello,\n\n{name} has used {used} of what {plan} and its credits include for now.\n{when}\n\n{then}\n\n\
-             See what was used: {url}/settings/usage\nCompare the plans: {url}/pricing\n\n{product}\n",
+             See what was used: {usage}\nCompare the plans: {pricing}\n\n{product}\n",
             used = meter.quantity(answer.used),
             plan = super::overview::tier_name(&self.catalog, &standing.tier),
-            url = self.config.public_url,
+            usage = self.address(&warning.organization, "/settings/usage"),
+            pricing = self.address(&warning.organization, "/pricing"),
             product = self.catalog.name,
         );
         let to = self.store.billing_addresses(&warning.organization).await?;

@@ -3,13 +3,19 @@
 use domain::access::Reason;
 use domain::organization::UserId;
 use domain::plan::Limit;
+use domain::role::Permission;
 use serde::Serialize;
 
 use super::App;
 use super::error::Error;
 use super::overview::tier_name;
 use super::store::{Actor, Membership};
-use crate::visitor::Account;
+use crate::error::Code;
+use crate::visitor::{Account, Place};
+
+/// What somebody is told about an organization that they are not in, be there one or not.
+pub(super) const NOT_A_MEMBER: &str =
+    "You are not a member of this organization, or not any more. Whoever runs it can invite you.";
 
 /// An organization in `GET /api/organizations`.
 #[derive(Debug, Serialize)]
@@ -26,12 +32,43 @@ pub struct OrganizationView {
     limits: std::collections::BTreeMap<String, Limit>,
 }
 
+/// Whether somebody may do this in the organization they act for, or the refusal.
+pub(super) fn require(account: &Account, permission: Permission) -> Result<(), Error> {
+    if account.may(permission) {
+        return Ok(());
+    }
+    Err(Error::refused(Code::Forbidden, permission.refusal()))
+}
+
 impl App {
-    /// The person's account in the organization they act for.
-    pub async fn account(&self, user: &UserId) -> Result<Option<Account>, Error> {
-        let Some(membership) = self.memberships(user).await?.into_iter().next() else { return Ok(None) };
+    /// The person's account in the organization that a request names. Where it names none, the one that was chosen
+    /// last, as far as the person is still in it, or their own. One that they are not in is refused: nobody is to act
+    /// for another organization than they think.
+    pub async fn account(
+        &self,
+        user: &UserId,
+        named: Option<&str>,
+        last: Option<&str>,
+    ) -> Result<Option<Account>, Error> {
+        let memberships = self.memberships(user).await?;
+        let place = |id: &str| memberships.iter().find(|membership| membership.organization.id.0 == id);
+        let found = match named {
+            Some(id) => Some(place(id).ok_or_else(|| Error::refused(Code::NotFound, NOT_A_MEMBER))?),
+            None => last.and_then(place).or(memberships.first()),
+        };
+        let Some(membership) = found.cloned() else { return Ok(None) };
         let organization = membership.organization;
+        let organizations = memberships
+            .into_iter()
+            .map(|membership| Place {
+                tier_name: tier_name(&self.catalog, &membership.organization.tier),
+                id: membership.organization.id,
+                name: membership.organization.name,
+                role: membership.role,
+            })
+            .collect();
         Ok(Some(Account {
+            organizations,
             tier_name: tier_name(&self.catalog, &organization.tier),
             revision: membership.revision,
             subscribed: membership.running > 0,

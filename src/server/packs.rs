@@ -3,11 +3,13 @@
 use domain::catalog::Pack;
 use domain::organization::OrganizationId;
 use domain::plan::PackId;
+use domain::role::Permission;
 use domain::time::Timestamp;
 
 use super::App;
-use super::billing::{is_session_id, require_billing};
+use super::billing::is_session_id;
 use super::error::Error;
+use super::organizations::require;
 use super::store::{Actor, Granted, NewGrant};
 use super::stripe;
 use crate::error::Code;
@@ -24,7 +26,7 @@ impl App {
 
     /// Sends a customer to pay for a pack: the address of Stripe's page. The same click twice is the same purchase.
     pub async fn start_purchase(&self, account: &Account, pack: &str) -> Result<String, Error> {
-        require_billing(account)?;
+        require(account, Permission::ManageBilling)?;
         let pack = self.pack(pack)?;
         let price =
             self.config.prices.pack(&pack.id).ok_or_else(|| {

@@ -3,22 +3,24 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum_extra::extract::cookie::CookieJar;
 use domain::entitlement::FeatureAnswer;
+use domain::organization::UserId;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{expect_context, provide_context, use_context};
 use leptos_axum::ResponseOptions;
 use tower_sessions::Session;
 
 use super::error::Error;
+use super::store::session_name;
 use super::{App, auth, guard, request_id};
 use crate::app::{Answer, Findings, shell};
 use crate::error::{AppError, Code};
-use crate::visitor::{Account, Theme, Visitor};
+use crate::visitor::{Account, ORGANIZATION, Theme, Visitor};
 
 /// Finds out who is looking, once a request.
 pub async fn visitor(
@@ -28,20 +30,59 @@ pub async fn visitor(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Error> {
-    let account = match auth::signed_in(&session).await? {
-        Some(signed_in) => app.account(&signed_in.user).await?,
-        None => None,
+    let (account, refused) = match auth::signed_in(&session).await? {
+        Some(signed_in) => {
+            let opens_page = request.method() == Method::GET && reads_html(request.headers());
+            acting(&app, &session, &signed_in.user, organization_named(request.uri()), opens_page).await?
+        }
+        None => (None, None),
     };
     let visitor = Visitor {
         request_id: request_id::current().unwrap_or_default(),
         theme: jar.get("theme").map(|cookie| Theme::parse(cookie.value())).unwrap_or_default(),
+        session: session.id().map(|id| session_name(&id)).unwrap_or_default(),
         account,
     };
+    if let Some(refused) = refused {
+        let mut response = refused.into_response();
+        response.extensions_mut().insert(visitor);
+        return Ok(response);
+    }
     request.extensions_mut().insert(visitor.clone());
     let mut response = next.run(request).await;
     // A failure's page is made further out, for the same visitor.
     response.extensions_mut().insert(visitor);
     Ok(response)
+}
+
+/// The account in the organization that a request is about; and why not, where it names one that the person is not
+/// in: then it is the account in another one, for the frame around that answer.
+///
+/// What was chosen last counts for pages only. A form says whose it is where there is a choice; one that says nothing
+/// is from a time when there was none, and is for the person's own organization whatever another tab has chosen since.
+async fn acting(
+    app: &App,
+    session: &Session,
+    user: &UserId,
+    named: Option<String>,
+    opens_page: bool,
+) -> Result<(Option<Account>, Option<AppError>), Error> {
+    let last = if opens_page { auth::last_organization(session).await? } else { None };
+    match app.account(user, named.as_deref(), last.as_deref()).await {
+        Ok(account) => {
+            if let Some(named) = named.filter(|named| opens_page && last.as_ref() != Some(named)) {
+                auth::choose_organization(session, &named).await?;
+            }
+            Ok((account, None))
+        }
+        Err(Error::App(refused)) => Ok((app.account(user, None, last.as_deref()).await?, Some(refused))),
+        Err(error) => Err(error),
+    }
+}
+
+fn organization_named(address: &Uri) -> Option<String> {
+    let Query(query) = Query::<Vec<(String, String)>>::try_from_uri(address).ok()?;
+    query.into_iter().find_map(|(name, value)| (name == ORGANIZATION).then_some(value))
 }
 
 /// The signed-in person, or the refusal.
@@ -55,6 +96,8 @@ pub struct Ctx {
     pub app: App,
     /// Who asks.
     pub account: Account,
+    /// What their session is called.
+    pub session: String,
 }
 
 impl Ctx {
@@ -62,7 +105,7 @@ impl Ctx {
     pub fn signed_in() -> Result<Self, AppError> {
         let visitor = use_context::<Visitor>().unwrap_or_default();
         let account = signed_in(&visitor).map_err(Error::into_app)?.clone();
-        Ok(Self { app: expect_context(), account })
+        Ok(Self { app: expect_context(), account, session: visitor.session })
     }
 }
 
@@ -79,7 +122,7 @@ pub async fn server_function(State(app): State<App>, request: Request) -> Respon
         provide_context(visitor.clone());
     };
     let response = leptos_axum::handle_server_fns_with_context(context, request).await;
-    request_id::into_failure(axum::response::IntoResponse::into_response(response)).await
+    request_id::into_failure(response.into_response()).await
 }
 
 /// Shows a page instead of a problem document where a person is looking.

@@ -16,7 +16,8 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use super::routes::{
-    billing, health, keys, organizations, playground, subscription, theme, top_ups, updates, usage, webhook,
+    account, billing, health, keys, organizations, playground, subscription, team, theme, top_ups, updates, usage,
+    webhook,
 };
 use super::{App, api, assets, auth, guard, pages, request_id};
 use crate::error::{AppError, Code};
@@ -72,6 +73,19 @@ pub fn with_session() -> Vec<Route> {
         posts("/auth/logout", auth::logout),
         posts("/theme", theme::choose),
         gets("/api/organizations", organizations::list),
+        posts("/api/organizations", team::create),
+        posts("/api/organizations/rename", team::rename),
+        posts("/api/organizations/delete", team::delete),
+        posts("/api/members/role", team::change_role),
+        posts("/api/members/remove", team::remove),
+        posts("/api/members/transfer", team::transfer),
+        posts("/api/invitations", team::invite),
+        posts("/api/invitations/resend", team::resend),
+        posts("/api/invitations/revoke", team::revoke),
+        posts("/api/invitations/accept", team::accept),
+        posts("/api/sessions/end", account::end_session),
+        posts("/api/account/delete", account::delete),
+        gets("/settings/account/export.json", account::export),
         posts("/api/checkout", billing::checkout),
         posts("/api/create-checkout-session", billing::checkout),
         posts("/billing/create-checkout-session", billing::checkout),

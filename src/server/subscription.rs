@@ -3,13 +3,14 @@
 
 use domain::change::{self, InUse, Terms, Timing};
 use domain::organization::OrganizationId;
+use domain::role::Permission;
 use domain::subscription::{Status, Subscription};
 use domain::time::Timestamp;
 use domain::usage::Counter;
 
 use super::App;
-use super::billing::require_billing;
 use super::error::Error;
+use super::organizations::require;
 use super::store::{Action, Actor, Cause, PlanChange, Synced};
 use super::stripe::{self, Leaving, Preview, Target};
 use crate::error::Code;
@@ -39,7 +40,7 @@ impl App {
     }
 
     async fn running_to_manage(&self, account: &Account) -> Result<Subscription, Error> {
-        require_billing(account)?;
+        require(account, Permission::ManageBilling)?;
         self.running(&account.organization).await?.ok_or_else(|| {
             Error::refused(Code::Conflict, "There is no subscription to change. The plans are on the pricing page.")
         })

@@ -371,6 +371,16 @@ impl Waiting {
     }
 }
 
+impl Browser {
+    /// The person's organizations, each with its tier.
+    pub async fn organizations(&self) -> Vec<(String, String)> {
+        let answer: Value = self.client.get(self.at("/api/organizations")).send().await.unwrap().json().await.unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let all = answer["organizations"].as_array().unwrap();
+        all.iter().map(|one| (text(&one["id"]), text(&one["subscriptionTier"]))).collect()
+    }
+}
+
 /// What is written on Stripe's page.
 pub fn card(number: &str) -> [(&'static str, &str); 5] {
     [("email", "payer@example.com"), ("number", number), ("expiry", "12 / 34"), ("cvc", "123"), ("name", "A Payer")]

@@ -25,6 +25,7 @@ mod queries;
 mod race;
 mod readme;
 mod restart;
+mod team;
 mod tenants;
 mod tidy;
 mod top_ups;

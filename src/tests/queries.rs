@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::{Debug, Write as _};
 use std::sync::{Mutex, PoisonError};
 
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AnyPool, AssertSqlSafe, Row};
 use tracing::field::{Field, Visit};
@@ -14,7 +14,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use crate::api::{Service, id_of};
-use crate::harness::{World, location};
+use crate::harness::{Browser, World, location};
+use crate::team::{join, of, team, user_id};
 
 /// Every text that was sent to a database in this process.
 static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -87,6 +88,7 @@ async fn a_day(world: &World) {
     ada.get(&ada.pay(&location(&pack)).await).await;
     world.settled().await;
 
+    a_team(world, &ada).await;
     let of = |mut body: Value| {
         body["organization"] = json!(organization);
         body
@@ -111,6 +113,34 @@ async fn a_day(world: &World) {
     world.control("/sandbox/clock", json!({"days": 32})).await;
     world.settled().await;
     ada.post("/auth/logout", &[]).await;
+}
+
+/// A team comes and goes.
+async fn a_team(world: &World, ada: &Browser) {
+    let team = team(ada, "A team").await;
+    let grace = join(world, ada, &team, "grace", "admin").await;
+    let id = user_id(world, "grace").await;
+    for path in ["/settings/team", "/settings/audit", "/dashboard"] {
+        ada.get(&of(&team, path)).await;
+    }
+    let invite = of(&team, "/api/invitations");
+    ada.post(&invite, &[("email", "somebody@example.com"), ("role", "member")]).await;
+    let invitation: String = sqlx::query_scalar("SELECT id FROM invitations WHERE accepted_at IS NULL")
+        .fetch_one(&world.database().await)
+        .await
+        .unwrap();
+    world.control("/sandbox/clock", json!({"days": 1})).await;
+    for (path, fields) in [
+        ("/api/members/role", vec![("user", id.as_str()), ("role", "member")]),
+        ("/api/members/transfer", vec![("user", id.as_str())]),
+        ("/api/invitations/resend", vec![("invitation", invitation.as_str())]),
+        ("/api/invitations/revoke", vec![("invitation", invitation.as_str())]),
+        ("/api/organizations/rename", vec![("name", "Another name")]),
+    ] {
+        assert_eq!(ada.post(&of(&team, path), &fields).await.status(), StatusCode::SEE_OTHER, "{path}");
+    }
+    ada.post(&of(&team, "/api/members/remove"), &[("user", &user_id(world, "ada").await)]).await;
+    grace.post(&of(&team, "/api/organizations/delete"), &[("confirm", "Another name")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -147,5 +177,7 @@ async fn whole_tables(database: &AnyPool, statement: &str) -> Vec<String> {
 /// A step that is no `SEARCH`.
 fn reads_whole_table(step: &str) -> bool {
     let Some(table) = step.strip_prefix("SCAN ") else { return false };
-    !table.contains("CONSTANT ROW") && !table.contains("VALUES CLAUSE") && !SMALL.iter().any(|small| table.starts_with(small))
+    !table.contains("CONSTANT ROW")
+        && !table.contains("VALUES CLAUSE")
+        && !SMALL.iter().any(|small| table.starts_with(small))
 }

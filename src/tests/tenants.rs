@@ -31,6 +31,19 @@ const ROUTES: &[(&str, &str, Outcome)] = &[
     ("POST", "/auth/logout", Own),
     ("POST", "/theme", Own),
     ("GET", "/api/organizations", Own),
+    ("POST", "/api/organizations", Own),
+    ("POST", "/api/organizations/rename", Own),
+    ("POST", "/api/organizations/delete", Own),
+    ("POST", "/api/members/role", Refused),
+    ("POST", "/api/members/remove", Refused),
+    ("POST", "/api/members/transfer", Own),
+    ("POST", "/api/invitations", Own),
+    ("POST", "/api/invitations/resend", Refused),
+    ("POST", "/api/invitations/revoke", Own),
+    ("POST", "/api/invitations/accept", Refused),
+    ("POST", "/api/sessions/end", Own),
+    ("POST", "/api/account/delete", Own),
+    ("GET", "/settings/account/export.json", Own),
     ("POST", "/api/checkout", Own),
     ("POST", "/api/create-checkout-session", Own),
     ("POST", "/billing/create-checkout-session", Own),
@@ -63,6 +76,7 @@ const ROUTES: &[(&str, &str, Outcome)] = &[
 
 /// Every server function.
 const FUNCTIONS: &[(&str, Outcome)] = &[
+    ("/pages/account", Own),
     ("/pages/api-key", Refused),
     ("/pages/api-keys", Own),
     ("/pages/audit", Own),
@@ -72,7 +86,10 @@ const FUNCTIONS: &[(&str, Outcome)] = &[
     ("/pages/checkout", Own),
     ("/pages/dashboard", Own),
     ("/pages/feature", Own),
+    ("/pages/invitation", Refused),
+    ("/pages/member", Refused),
     ("/pages/playground", Own),
+    ("/pages/team", Own),
     ("/pages/usage", Own),
 ];
 
@@ -90,6 +107,8 @@ struct Victim {
     subscription: String,
     customer: String,
     user: String,
+    team: String,
+    invitation: String,
 }
 
 impl Victim {
@@ -114,7 +133,8 @@ impl Victim {
             let query = sqlx::query_scalar(sql).bind(organization.clone());
             query.fetch_one(&world.database().await).await.unwrap()
         };
-        let session_of = |address: &str| address.split_once("session_id=").unwrap().1.to_owned();
+        let session_of =
+            |address: &str| address.split_once("session_id=").unwrap().1.split('&').next().unwrap().to_owned();
         let mut victim = Self {
             session: session_of(&back),
             pack_session: session_of(&pack_back),
@@ -126,8 +146,21 @@ impl Victim {
             customer: one("SELECT stripe_customer_id FROM organizations WHERE id = $1").await,
             user: one("SELECT user_id FROM memberships WHERE organization_id = $1").await,
             secrets: Vec::new(),
+            team: String::new(),
+            invitation: String::new(),
             organization: organization.clone(),
         };
+        let made = ada.post_json("/api/organizations", &json!({"name": "ada-engines"})).await;
+        victim.team = made.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned();
+        let invite = format!("/api/invitations?organization={}", victim.team);
+        ada.post(&invite, &[("email", "guest@example.com"), ("role", "member")]).await;
+        let query = sqlx::query_scalar("SELECT id FROM invitations WHERE organization_id = $1").bind(&victim.team);
+        victim.invitation = query.fetch_one(&world.database().await).await.unwrap();
+        // A mail that is sent meanwhile would be a change.
+        let waiting = "SELECT COUNT(*) FROM mails WHERE status = 'waiting'";
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&world.database().await).await.unwrap() > 0 {
+            tokio::task::yield_now().await;
+        }
         let invoice = one("SELECT MAX(id) FROM invoices WHERE organization_id = $1").await;
         victim.secrets = [
             &victim.organization,
@@ -140,11 +173,15 @@ impl Victim {
             &victim.subscription,
             &victim.customer,
             &victim.user,
+            &victim.team,
+            &victim.invitation,
             &invoice,
         ]
         .into_iter()
         .cloned()
-        .chain(["Ada Lovelace", "ada@example.com", "ada-deploys"].map(str::to_owned))
+        .chain(
+            ["Ada Lovelace", "ada@example.com", "ada-deploys", "ada-engines", "guest@example.com"].map(str::to_owned),
+        )
         .collect();
         victim
     }
@@ -169,6 +206,8 @@ impl Victim {
             ("organization_id", &self.organization),
             ("user", &self.user),
             ("userId", &self.user),
+            ("invitation", &self.invitation),
+            ("token", &self.invitation),
         ]
         .map(|(name, id)| (name, id.clone()))
         .into();
@@ -181,6 +220,9 @@ impl Victim {
             ("amount", "1"),
             ("name", "mine"),
             ("access", "read"),
+            ("role", "admin"),
+            ("email", "mine@example.com"),
+            ("confirm", "Ada Lovelace"),
             ("feature", "autoscale"),
             ("revision", "-1"),
             ("theme", "dark"),
@@ -203,7 +245,9 @@ impl Victim {
                 rows.insert(format!("{table}: {}", text_of(&row)));
             }
         }
-        let own = [&self.organization, &self.user, &self.customer, &self.subscription];
+        let own = [&self.organization, &self.user, &self.customer, &self.subscription, &self.team];
+        // A server takes so many connections, and this is asked often.
+        pool.close().await;
         rows.retain(|row| own.iter().any(|id| row.contains(*id)));
         rows
     }
@@ -266,15 +310,23 @@ impl Trial<'_> {
         for (method, path, outcome) in ROUTES {
             let address = path.replace("{*function}", "none").replace("{*rest}", &self.victim.organization);
             let fields = self.victim.fields(path);
-            let grace = self.world.signed_in("grace").await;
+            // An address that names an organization is about that one or about none.
+            let named = [("organization", self.victim.organization.as_str())];
+            let unnamed: Vec<_> = fields.iter().filter(|(name, _)| *name != "organization").collect();
             for accept in ["text/html", "application/json"] {
-                let request = match *method {
-                    "GET" => request(&grace, self.world, Method::GET, &address).query(&fields),
+                let grace = self.world.signed_in("grace").await;
+                let asked = || match *method {
+                    "GET" => request(&grace, self.world, Method::GET, &address).query(&unnamed),
                     _ => request(&grace, self.world, Method::POST, &address).form(&fields),
                 };
-                self.of(&format!("{method} {path}"), *outcome, request.header("accept", accept)).await;
+                let what = format!("{method} {path}");
+                if accept == "text/html" {
+                    self.of(&format!("{what}, named"), Refused, asked().query(&named).header("accept", accept)).await;
+                }
+                self.of(&what, *outcome, asked().header("accept", accept)).await;
             }
             if *method == "POST" {
+                let grace = self.world.signed_in("grace").await;
                 let body: serde_json::Map<String, Value> =
                     fields.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
                 let request = request(&grace, self.world, Method::POST, &address).json(&body);
@@ -329,4 +381,44 @@ async fn a_session_reaches_nothing_of_another_organization() {
     grace.get(&back).await;
     world.settled().await;
     trial.of_all().await;
+}
+
+/// What a member may do: use the product, and make an organization of their own.
+const MEMBERS: [&str; 3] = ["/auth/logout", "/playground", "/api/organizations"];
+
+#[tokio::test]
+async fn a_member_changes_nothing_of_an_organization() {
+    let world = World::start().await;
+    let victim = Victim::new(&world).await;
+    let grace = world.signed_in("grace").await;
+    let pool = world.database().await;
+    sqlx::query("UPDATE organizations SET kind = 'team' WHERE id = $1")
+        .bind(&victim.organization)
+        .execute(&pool)
+        .await
+        .unwrap();
+    sqlx::query(
+        "INSERT INTO memberships (organization_id, user_id, role, created_at)
+         SELECT $1, id, 'member', 0 FROM users WHERE email = 'grace@example.com'",
+    )
+    .bind(&victim.organization)
+    .execute(&pool)
+    .await
+    .unwrap();
+    let before = victim.rows(&world).await;
+    for (method, path, _) in ROUTES {
+        if *method != "POST" || MEMBERS.contains(path) {
+            continue;
+        }
+        let address = format!("{path}?organization={}", victim.organization);
+        let request = request(&grace, &world, Method::POST, &address).form(&victim.fields(path));
+        let answer = request.header("accept", "text/html").send().await.unwrap();
+        assert!(!answer.status().is_server_error(), "{path}: {}", answer.status());
+        assert_eq!(victim.rows(&world).await, before, "{path}");
+    }
+    for page in ["/settings/api-keys", "/settings/audit"] {
+        let request = request(&grace, &world, Method::GET, page).query(&[("organization", &victim.organization)]);
+        let answer = request.header("accept", "text/html").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{page}");
+    }
 }

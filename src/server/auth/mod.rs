@@ -8,4 +8,4 @@ mod session;
 pub use provider::{Error as ProviderError, Provider};
 pub use return_to::ReturnTo;
 pub use routes::{callback, login, logout};
-pub use session::{SignedIn, layer, signed_in};
+pub use session::{SignedIn, choose_organization, last_organization, layer, signed_in};

@@ -24,6 +24,7 @@ const PENDING: usize = 5;
 const USER: &str = "user";
 const SIGNED_IN: &str = "signed_in";
 const PENDING_LOGINS: &str = "pending_logins";
+const ORGANIZATION: &str = "organization";
 
 /// What the session remembers of a sign-in. It lies under its own key because the store notes the user beside it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,6 +72,16 @@ pub async fn signed_in(session: &Session) -> Result<Option<SignedIn>, Error> {
     }
     signed_in.user = UserId(user);
     Ok(Some(signed_in))
+}
+
+/// The organization whose pages were opened last.
+pub async fn last_organization(session: &Session) -> Result<Option<String>, Error> {
+    Ok(session.get(ORGANIZATION).await?)
+}
+
+/// Remembers whose page was opened.
+pub async fn choose_organization(session: &Session, organization: &str) -> Result<(), Error> {
+    Ok(session.insert(ORGANIZATION, organization).await?)
 }
 
 /// Begins a signed-in session under a new id, so that an id planted before sign-in is worth nothing.

@@ -4,6 +4,7 @@ use domain::access::Reason;
 use domain::catalog::Gate;
 use domain::money::{Currency, Money};
 use domain::plan::{MeterId, PackId, PlanId};
+use domain::role::Permission;
 use domain::time::Timestamp;
 use domain::top_up::Pause;
 use domain::window::Zone;
@@ -11,10 +12,10 @@ use serde_json::Value;
 
 use super::usage::moment;
 use super::{day_in, format_in, tier_name};
-use crate::error::Code;
 use crate::pages::audit::{AuditLine, AuditView};
 use crate::server::App;
 use crate::server::error::Error;
+use crate::server::organizations::require;
 use crate::server::store::AuditEntry;
 use crate::visitor::Account;
 
@@ -24,9 +25,7 @@ const PAGE: u32 = 30;
 impl App {
     /// A page of what was done, newest first; it begins after `before`.
     pub async fn audit_view(&self, account: &Account, before: Option<&str>) -> Result<AuditView, Error> {
-        if !account.role.manages_billing() {
-            return Err(Error::refused(Code::Forbidden, "Only owners, admins and billing members can see this."));
-        }
+        require(account, Permission::ReadAudit)?;
         let (standing, now) = self.standing(&account.organization).await?;
         if let Some(answer) = self.closed(Gate::Audit, &standing, now) {
             return Ok(AuditView::Locked(self.locked(account, &answer).await?));
@@ -35,21 +34,28 @@ impl App {
         let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
         let more = entries.len() > page;
         entries.truncate(page);
-        Ok(AuditView::Lines {
-            newest: before.is_none(),
-            older: entries.last().filter(|_| more).map(|entry| entry.id.clone()),
-            lines: entries.into_iter().map(|entry| self.audit_line(&standing.zone, entry)).collect(),
-        })
+        let mut lines = Vec::with_capacity(entries.len());
+        let older = entries.last().filter(|_| more).map(|entry| entry.id.clone());
+        for entry in entries {
+            lines.push(self.audit_line(&standing.zone, entry).await?);
+        }
+        Ok(AuditView::Lines { newest: before.is_none(), older, lines })
     }
 
-    fn audit_line(&self, zone: &Zone, entry: AuditEntry) -> AuditLine {
-        let detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
-        AuditLine {
+    async fn audit_line(&self, zone: &Zone, entry: AuditEntry) -> Result<AuditLine, Error> {
+        let mut detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
+        // Members are kept by their ids, so that a name that is deleted is gone from here too.
+        for field in ["member", "to"] {
+            if let Some(user) = detail[field].as_str().filter(|text| text.starts_with("usr_")) {
+                detail[field] = self.store.person_name(user).await?.into();
+            }
+        }
+        Ok(AuditLine {
             iso: moment(entry.at),
             text: format_in(zone, "%-d %b %Y, %H:%M", Timestamp(entry.at)),
             who: entry.person.unwrap_or_else(|| who(&entry.actor).to_owned()),
             what: self.said(zone, &entry.action, &detail).unwrap_or_else(|| entry.action.replace('_', " ")),
-        }
+        })
     }
 
     /// What happened, in a sentence; `None` for what this version has no words for.
@@ -107,6 +113,19 @@ impl App {
                 text("reason").and_then(Pause::parse)?.sentence(),
             ),
             "top_up_resumed" => format!("Let automatic top-ups of {} go on.", self.meter_said(text("meter")?)),
+            "organization_made" => format!("Made the organization {}.", text("name")?),
+            "renamed" => format!("Renamed the organization from {} to {}.", text("before")?, text("after")?),
+            "organization_deleted" => format!("Deleted the organization {}.", text("name")?),
+            "member_invited" => format!("Invited {} as {}.", text("email")?, text("role")?),
+            "invitation_sent_again" => format!("Sent the invitation to {} again.", text("email")?),
+            "invitation_revoked" => format!("Revoked the invitation to {}.", text("email")?),
+            "member_joined" => format!("Joined as {}.", text("role")?),
+            "role_changed" => {
+                format!("Made {} {}, who was {}.", text("member")?, text("after")?, text("before")?)
+            }
+            "member_removed" => format!("Removed {}, who was {}.", text("member")?, text("role")?),
+            "member_left" => "Left the organization.".to_owned(),
+            "ownership_transferred" => format!("Made {} the owner.", text("to")?),
             "time_zone" => format!("Days begin in {} and began in {}.", text("after")?, text("before")?),
             _ => return None,
         })

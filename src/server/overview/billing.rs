@@ -3,6 +3,7 @@
 use domain::access::Reason;
 use domain::invoice::{self, Invoice};
 use domain::organization::Organization;
+use domain::role::Permission;
 use domain::subscription::{Status, Subscription};
 use domain::time::Timestamp;
 
@@ -84,7 +85,7 @@ impl App {
                 .filter(|subscription| subscription.scheduled_end().is_none())
                 .map(|subscription| self.leaving(subscription)),
             has_customer: organization.customer.is_some(),
-            may_manage: account.role.manages_billing(),
+            may_manage: account.may(Permission::ManageBilling),
             invoices: invoices.into_iter().map(invoice_line).collect(),
             page,
             more,

@@ -5,6 +5,7 @@ use domain::catalog::{Catalog, Meter, Reset};
 use domain::entitlement::{FeatureAnswer, MeterAnswer, Standing, Why};
 use domain::money::group_thousands;
 use domain::plan::{Limit, Plan, PlanId};
+use domain::role::Permission;
 use domain::time::Timestamp;
 use domain::window::Zone;
 
@@ -82,7 +83,7 @@ impl App {
 
     /// The button that leads to more, for whoever may buy.
     async fn offer(&self, account: &Account, why: Why, plan: Option<&PlanId>) -> Result<Option<Offer>, Error> {
-        if !account.role.manages_billing() {
+        if !account.may(Permission::ManageBilling) {
             return Ok(None);
         }
         let offer = |words: String, href: String| Ok(Some(Offer { words, href }));

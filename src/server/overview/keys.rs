@@ -1,6 +1,7 @@
 //! An organization's keys in words.
 
 use domain::catalog::Gate;
+use domain::role::Permission;
 use domain::time::Timestamp;
 use domain::window::Zone;
 
@@ -9,14 +10,14 @@ use crate::error::AppError;
 use crate::pages::api_keys::{KeyLine, KeysView};
 use crate::server::App;
 use crate::server::error::Error;
-use crate::server::keys::require_keys;
+use crate::server::organizations::require;
 use crate::server::store::ListedKey;
 use crate::visitor::Account;
 
 impl App {
     /// The keys of the organization, the good ones first.
     pub async fn keys_view(&self, account: &Account) -> Result<KeysView, Error> {
-        require_keys(account)?;
+        require(account, Permission::ManageKeys)?;
         let (standing, now) = self.standing(&account.organization).await?;
         let locked = match self.closed(Gate::ApiKeys, &standing, now) {
             Some(answer) => Some(self.locked(account, &answer).await?),
@@ -30,7 +31,7 @@ impl App {
 
     /// The key that somebody is about to revoke.
     pub async fn key_to_revoke(&self, account: &Account, id: &str) -> Result<KeyLine, Error> {
-        require_keys(account)?;
+        require(account, Permission::ManageKeys)?;
         let (standing, _) = self.standing(&account.organization).await?;
         let keys = self.store.keys(Some(&account.organization)).await?;
         let key = keys.into_iter().find(|key| key.id == id && key.revoked_at.is_none());

@@ -1,11 +1,13 @@
 //! What the pages and the API say of an organization's billing, in words and dates.
 
+mod account;
 mod audit;
 mod billing;
 mod change;
 mod entitlements;
 mod keys;
 mod status;
+mod team;
 mod top_ups;
 mod usage;
 

@@ -7,6 +7,7 @@ use domain::entitlement::Standing;
 use domain::forecast::Forecast;
 use domain::money::Money;
 use domain::plan::MeterId;
+use domain::role::Permission;
 use domain::time::Timestamp;
 use domain::window::Zone;
 
@@ -47,7 +48,7 @@ impl App {
             top_ups: self.top_up_views(&standing, now).await?,
             zones: zones(&standing.zone),
             zone: standing.zone.name().to_owned(),
-            may_manage: account.role.manages_billing(),
+            may_manage: account.may(Permission::ManageBilling),
         })
     }
 

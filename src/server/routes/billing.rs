@@ -56,8 +56,9 @@ pub async fn success(
     Extension(visitor): Extension<Visitor>,
     Query(query): Query<Finished>,
 ) -> Result<Response, Error> {
-    app.finish_checkout(signed_in(&visitor)?, &query.session_id).await?;
-    Ok(Redirect::to("/settings/billing").into_response())
+    let account = signed_in(&visitor)?;
+    app.finish_checkout(account, &query.session_id).await?;
+    Ok(Redirect::to(&account.at("/settings/billing")).into_response())
 }
 
 /// `GET /billing/success`: activates first and renders then, so that the page is right in every corner.
@@ -69,7 +70,7 @@ pub async fn arrive(
 ) -> Result<Response, Error> {
     let account = signed_in(&visitor)?;
     let activation = app.activation(account, &query.session_id).await?;
-    let account = app.account(&account.user).await?;
+    let account = app.account(&account.user, Some(&account.organization.0), None).await?;
     request.extensions_mut().insert(Visitor { account, ..visitor });
     Ok(render_with(app, request, Findings { activation: Some(activation), ..Findings::default() }).await)
 }
@@ -97,8 +98,9 @@ pub async fn pack_bought(
     Extension(visitor): Extension<Visitor>,
     Query(query): Query<Finished>,
 ) -> Result<Response, Error> {
-    app.finish_purchase(signed_in(&visitor)?, &query.session_id).await?;
-    Ok(Redirect::to("/settings/usage").into_response())
+    let account = signed_in(&visitor)?;
+    app.finish_purchase(account, &query.session_id).await?;
+    Ok(Redirect::to(&account.at("/settings/usage")).into_response())
 }
 
 /// Where in the portal to begin, and where to come back to.
@@ -138,9 +140,10 @@ pub async fn come_back(
     Extension(visitor): Extension<Visitor>,
     Query(query): Query<Return>,
 ) -> Result<Response, Error> {
-    app.refresh(signed_in(&visitor)?).await?;
+    let account = signed_in(&visitor)?;
+    app.refresh(account).await?;
     let to = query.to.map_or_else(ReturnTo::billing, |path| ReturnTo::parse(Some(&path)));
-    Ok(Redirect::to(to.as_str()).into_response())
+    Ok(Redirect::to(&account.at(to.as_str())).into_response())
 }
 
 fn order(app: &App, body: CheckoutBody) -> Result<Order, Error> {

@@ -62,9 +62,10 @@ pub async fn revoke(
     Extension(visitor): Extension<Visitor>,
     Body { value, wanted }: Body<RevokeBody>,
 ) -> Result<Response, Error> {
-    app.unmake_key(signed_in(&visitor)?, &value.key).await?;
+    let account = signed_in(&visitor)?;
+    app.unmake_key(account, &value.key).await?;
     match wanted {
-        Wanted::Redirect => Ok(Redirect::to("/settings/api-keys").into_response()),
+        Wanted::Redirect => Ok(Redirect::to(&account.at("/settings/api-keys")).into_response()),
         Wanted::Json => Ok(Json(json!({ "revoked": value.key })).into_response()),
     }
 }

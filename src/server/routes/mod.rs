@@ -1,12 +1,14 @@
 //! What answers over HTTP beside the pages: one file per subject. Handlers read the request, call a use case, and say
 //! how it went; they decide nothing.
 
+pub mod account;
 pub mod billing;
 pub mod health;
 pub mod keys;
 pub mod organizations;
 pub mod playground;
 pub mod subscription;
+pub mod team;
 pub mod theme;
 pub mod top_ups;
 pub mod updates;

@@ -115,9 +115,8 @@ pub async fn preview(
     let terms = terms(&app, account, &value).await?;
     if wanted == Wanted::Redirect {
         let (plan, period, seats) = (&terms.plan, terms.period.as_str(), terms.quantity);
-        return Ok(
-            Redirect::to(&format!("/settings/billing/change/{plan}?period={period}&seats={seats}")).into_response()
-        );
+        let page = format!("/settings/billing/change/{plan}?period={period}&seats={seats}");
+        return Ok(Redirect::to(&account.at(&page)).into_response());
     }
     let planned = app.plan_change(account, &terms).await?;
     Ok(Json(json!({
@@ -141,7 +140,7 @@ async fn terms(app: &App, account: &Account, body: &ChangeBody) -> Result<Terms,
 
 async fn answer(app: &App, account: &Account, wanted: Wanted) -> Result<Response, Error> {
     match wanted {
-        Wanted::Redirect => Ok(Redirect::to("/settings/billing").into_response()),
+        Wanted::Redirect => Ok(Redirect::to(&account.at("/settings/billing")).into_response()),
         Wanted::Json => Ok(Json(app.subscription_view(&account.organization).await?).into_response()),
     }
 }

@@ -76,7 +76,7 @@ pub async fn set(
         _ => return Err(Error::refused(Code::Invalid, "`action` is `on`, `off` or `resume`.")),
     };
     match (outcome, wanted) {
-        (Ok(()), Wanted::Redirect) => Ok(Redirect::to("/settings/usage#top-ups").into_response()),
+        (Ok(()), Wanted::Redirect) => Ok(Redirect::to(&account.at("/settings/usage#top-ups")).into_response()),
         (Ok(()), Wanted::Json) => Ok(axum::Json(json!({ "meter": meter, "action": action })).into_response()),
         (Err(form), Wanted::Json) => Err(refusal(&form.wrong)),
         (Err(form), Wanted::Redirect) => {

@@ -121,7 +121,7 @@ pub async fn time_zone(
     let account = signed_in(&visitor)?;
     app.set_time_zone(account, &value.zone).await?;
     match wanted {
-        Wanted::Redirect => Ok(Redirect::to("/settings/usage").into_response()),
+        Wanted::Redirect => Ok(Redirect::to(&account.at("/settings/usage")).into_response()),
         Wanted::Json => {
             let (standing, _) = app.standing(&account.organization).await?;
             Ok(axum::Json(json!({ "timeZone": standing.zone.name() })).into_response())

@@ -1,8 +1,9 @@
 //! People, organizations and who belongs to which.
 
-use domain::organization::{Kind, Organization, OrganizationId, Role, UserId};
+use domain::organization::{Kind, Organization, OrganizationId, UserId};
 use domain::payment_method::PaymentMethod;
 use domain::plan::PlanId;
+use domain::role::Role;
 use domain::time::Timestamp;
 use sqlx::{AnyConnection, FromRow};
 
@@ -17,6 +18,8 @@ pub struct Identity {
     pub subject: String,
     /// For receipts and for show.
     pub email: String,
+    /// Whether the provider vouches for the address.
+    pub email_verified: bool,
     /// For show.
     pub name: String,
 }
@@ -233,8 +236,10 @@ async fn sign_in(
     now: Timestamp,
 ) -> Result<UserId, Error> {
     let id: String = sqlx::query_scalar(
-        "INSERT INTO users (id, issuer, subject, email, name, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (issuer, subject) DO UPDATE SET email = excluded.email, name = excluded.name
+        "INSERT INTO users (id, issuer, subject, email, name, created_at, email_verified)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (issuer, subject) DO UPDATE SET email = excluded.email, name = excluded.name,
+             email_verified = excluded.email_verified
          RETURNING id",
     )
     .bind(new_id("usr"))
@@ -243,6 +248,7 @@ async fn sign_in(
     .bind(identity.email)
     .bind(&identity.name)
     .bind(now.0)
+    .bind(i64::from(identity.email_verified))
     .fetch_one(&mut *connection)
     .await?;
     // The personal organization's id follows from the person's, so that two first sign-ins at once make one.

@@ -2,6 +2,7 @@
 
 use domain::access::Reason;
 use domain::plan::{Period, PlanId};
+use domain::role::Role;
 use domain::subscription::{NextTerms, PendingChange, Status, Subscription};
 use domain::time::Timestamp;
 use domain::top_up::Pause;
@@ -128,6 +129,68 @@ pub enum Action {
         /// Which.
         key: String,
     },
+    /// Somebody made the organization.
+    OrganizationMade {
+        /// What it is called.
+        name: String,
+    },
+    /// The organization has another name.
+    Renamed {
+        /// The name before.
+        before: String,
+        /// The name now.
+        after: String,
+    },
+    /// Somebody deleted the organization.
+    OrganizationDeleted {
+        /// What it was called.
+        name: String,
+    },
+    /// Somebody was invited.
+    MemberInvited {
+        /// Who.
+        email: String,
+        /// As what.
+        role: Role,
+    },
+    /// An invitation was sent again.
+    InvitationSentAgain {
+        /// Whose.
+        email: String,
+    },
+    /// An invitation was taken back.
+    InvitationRevoked {
+        /// Whose.
+        email: String,
+    },
+    /// Somebody accepted an invitation.
+    MemberJoined {
+        /// As what.
+        role: Role,
+    },
+    /// A member is something else now.
+    RoleChanged {
+        /// Who.
+        member: String,
+        /// What they were.
+        before: Role,
+        /// What they are.
+        after: Role,
+    },
+    /// A member was removed.
+    MemberRemoved {
+        /// Who.
+        member: String,
+        /// What they were.
+        role: Role,
+    },
+    /// A member left.
+    MemberLeft,
+    /// Another member is the owner.
+    OwnershipTransferred {
+        /// Who.
+        to: String,
+    },
     /// Days and months begin elsewhere.
     TimeZone {
         /// The zone before.
@@ -238,6 +301,17 @@ impl Action {
             Self::PortalOpened => "portal_opened",
             Self::KeyMade { .. } => "key_made",
             Self::KeyRevoked { .. } => "key_revoked",
+            Self::OrganizationMade { .. } => "organization_made",
+            Self::Renamed { .. } => "renamed",
+            Self::OrganizationDeleted { .. } => "organization_deleted",
+            Self::MemberInvited { .. } => "member_invited",
+            Self::InvitationSentAgain { .. } => "invitation_sent_again",
+            Self::InvitationRevoked { .. } => "invitation_revoked",
+            Self::MemberJoined { .. } => "member_joined",
+            Self::RoleChanged { .. } => "role_changed",
+            Self::MemberRemoved { .. } => "member_removed",
+            Self::MemberLeft => "member_left",
+            Self::OwnershipTransferred { .. } => "ownership_transferred",
             Self::TimeZone { .. } => "time_zone",
             Self::TopUpOn { .. } => "top_up_on",
             Self::TopUpOff { .. } => "top_up_off",

@@ -249,6 +249,15 @@ impl Store {
     }
 }
 
+impl Store {
+    /// These keys were revoked.
+    pub(super) fn forget_keys(&self, hashes: &[String]) {
+        for hash in hashes {
+            self.keys.0.remove(hash);
+        }
+    }
+}
+
 /// Answers to forms that make keys stand among the other answers that are kept for a while.
 const FORMS: &str = "form that makes a key";
 

@@ -2,6 +2,7 @@
 
 use domain::organization::OrganizationId;
 use domain::plan::MeterId;
+use domain::role::Permission;
 use domain::time::{Seconds, Timestamp};
 use sqlx::{AnyConnection, FromRow};
 
@@ -78,13 +79,8 @@ impl Store {
 
     /// The addresses of those who manage an organization's billing.
     pub async fn billing_addresses(&self, organization: &OrganizationId) -> Result<Vec<String>, Error> {
-        Ok(sqlx::query_scalar(
-            "SELECT u.email FROM memberships m JOIN users u ON u.id = m.user_id
-             WHERE m.organization_id = $1 AND m.role IN ('owner', 'admin', 'billing') ORDER BY u.email",
-        )
-        .bind(&organization.0)
-        .fetch_all(&self.pool)
-        .await?)
+        let members = self.member_list(organization).await?.into_iter();
+        Ok(members.filter(|member| member.role.may(Permission::ManageBilling)).map(|member| member.email).collect())
     }
 
     /// Puts the mails about a warning into the outbox, once.
@@ -145,7 +141,7 @@ impl Store {
     }
 
     /// Notes that a mail was sent, or why not: then it is tried again after `wait`, or set aside after too many
-    /// attempts.
+    /// attempts. What was sent is not kept: a link in it may be as good as a key.
     pub async fn mail_tried(
         &self,
         id: &str,
@@ -158,6 +154,7 @@ impl Store {
             Box::pin(async move {
                 sqlx::query(
                     "UPDATE mails SET attempts = attempts + 1, last_error = $2, next_attempt_at = $3,
+                         body = CASE WHEN $2 IS NULL THEN '' ELSE body END,
                          status = CASE WHEN $2 IS NULL THEN 'sent' WHEN attempts + 1 >= $4 THEN 'dead'
                                   ELSE 'waiting' END
                      WHERE id = $1",

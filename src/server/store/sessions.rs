@@ -22,6 +22,11 @@ struct Row {
     expires_at: i64,
 }
 
+/// What a session is called where people see it: its id stays in the cookie.
+pub fn session_name(id: &Id) -> String {
+    hash(id)
+}
+
 fn hash(id: &Id) -> String {
     hex::encode(Sha256::digest(id.0.to_be_bytes()))
 }
@@ -34,36 +39,20 @@ fn backend(error: Error) -> SessionError {
 impl SessionStore for SessionTable {
     async fn create(&self, record: &mut Record) -> SessionResult<()> {
         // 128 random bits do not collide; a fresh id needs no look first.
-        self.save(record).await
+        self.put(
+            record,
+            "INSERT INTO sessions (id_hash, data, user_id, expires_at, created_at) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .await
     }
 
     async fn save(&self, record: &Record) -> SessionResult<()> {
-        let id = hash(&record.id);
-        let data = serde_json::to_string(&record.data).map_err(|error| SessionError::Encode(error.to_string()))?;
-        let expires = record.expiry_date.unix_timestamp();
-        let user = record.data.get("user").and_then(|user| user.as_str()).map(str::to_owned);
-        let created = OffsetDateTime::now_utc().unix_timestamp();
-        self.0
-            .write(move |connection| {
-                Box::pin(async move {
-                    sqlx::query(
-                        "INSERT INTO sessions (id_hash, data, user_id, created_at, expires_at)
-                         VALUES ($1, $2, $3, $4, $5)
-                         ON CONFLICT (id_hash) DO UPDATE SET data = excluded.data, user_id = excluded.user_id,
-                             expires_at = excluded.expires_at",
-                    )
-                    .bind(id)
-                    .bind(data)
-                    .bind(user)
-                    .bind(created)
-                    .bind(expires)
-                    .execute(connection)
-                    .await?;
-                    Ok(())
-                })
-            })
-            .await
-            .map_err(backend)
+        // Never made anew: one that was ended elsewhere while a request of its own was under way stays ended.
+        self.put(
+            record,
+            "UPDATE sessions SET data = $2, user_id = $3, expires_at = $4 WHERE id_hash = $1 AND created_at <= $5",
+        )
+        .await
     }
 
     async fn load(&self, id: &Id) -> SessionResult<Option<Record>> {
@@ -88,6 +77,32 @@ impl SessionStore for SessionTable {
             .write(move |connection| {
                 Box::pin(async move {
                     sqlx::query("DELETE FROM sessions WHERE id_hash = $1").bind(id).execute(connection).await?;
+                    Ok(())
+                })
+            })
+            .await
+            .map_err(backend)
+    }
+}
+
+impl SessionTable {
+    async fn put(&self, record: &Record, statement: &'static str) -> SessionResult<()> {
+        let id = hash(&record.id);
+        let data = serde_json::to_string(&record.data).map_err(|error| SessionError::Encode(error.to_string()))?;
+        let expires = record.expiry_date.unix_timestamp();
+        let user = record.data.get("user").and_then(|user| user.as_str()).map(str::to_owned);
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        self.0
+            .write(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(statement)
+                        .bind(id)
+                        .bind(data)
+                        .bind(user)
+                        .bind(expires)
+                        .bind(now)
+                        .execute(connection)
+                        .await?;
                     Ok(())
                 })
             })

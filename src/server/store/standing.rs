@@ -236,11 +236,12 @@ pub(super) async fn load(
     connection: &mut AnyConnection,
     organization: &OrganizationId,
 ) -> Result<Option<Standing>, Error> {
-    let row: Option<StandingRow> =
-        sqlx::query_as(AssertSqlSafe(format!("SELECT {STANDING} FROM organizations WHERE id = $1")))
-            .bind(&organization.0)
-            .fetch_optional(&mut *connection)
-            .await?;
+    let row: Option<StandingRow> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT {STANDING} FROM organizations WHERE id = $1 AND deleted_at IS NULL"
+    )))
+    .bind(&organization.0)
+    .fetch_optional(&mut *connection)
+    .await?;
     let Some(row) = row else { return Ok(None) };
     let mut standing = row.read()?;
     let counters: Vec<CounterRow> =

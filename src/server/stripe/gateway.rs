@@ -29,6 +29,7 @@ use stripe_shared::CheckoutSessionMode;
 
 use super::objects::{FinishedSession, StripeSession, WithId, WithUrl, metadata};
 use crate::server::store::CheckoutTerms;
+use crate::visitor::address_in;
 
 /// How long one attempt may take: all of them together stay within the time that an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -176,6 +177,7 @@ impl Gateway {
         let mut item = CreateCheckoutSessionLineItems::new();
         item.price = Some(price.to_owned());
         item.quantity = Some(terms.quantity.into());
+        let canceled = format!("/billing/cancel?plan={}&period={}", terms.plan, terms.period.as_str());
         let request = CreateCheckoutSession::new()
             .mode(CheckoutSessionMode::Subscription)
             .customer(customer)
@@ -185,8 +187,8 @@ impl Gateway {
             .payment_method_collection(CreateCheckoutSessionPaymentMethodCollection::Always)
             .subscription_data(subscription)
             .metadata(metadata)
-            .success_url(format!("{public_url}/billing/success?session_id={{CHECKOUT_SESSION_ID}}"))
-            .cancel_url(format!("{public_url}/billing/cancel?plan={}&period={}", terms.plan, terms.period.as_str()));
+            .success_url(back(public_url, &terms.organization, "/billing/success?session_id={CHECKOUT_SESSION_ID}"))
+            .cancel_url(back(public_url, &terms.organization, &canceled));
         let session: StripeSession = self.create(request, key).await?;
         let url = session.url.ok_or_else(|| Error::Unreadable(format!("session {} has no url", session.id)))?;
         Ok(OpenedSession { id: session.id, url })
@@ -222,8 +224,8 @@ impl Gateway {
             .invoice_creation(CreateCheckoutSessionInvoiceCreation::new(true))
             .payment_intent_data(payment)
             .metadata(metadata)
-            .success_url(format!("{public_url}/billing/packs/success?session_id={{CHECKOUT_SESSION_ID}}"))
-            .cancel_url(format!("{public_url}/settings/usage"));
+            .success_url(back(public_url, organization, "/billing/packs/success?session_id={CHECKOUT_SESSION_ID}"))
+            .cancel_url(back(public_url, organization, "/settings/usage"));
         let session: StripeSession = self.create(request, key).await?;
         let url = session.url.ok_or_else(|| Error::Unreadable(format!("session {} has no url", session.id)))?;
         Ok(OpenedSession { id: session.id, url })
@@ -294,6 +296,11 @@ impl Gateway {
 fn backoff(attempt: u32) -> Duration {
     let base = 250_u64 << (attempt - 1);
     Duration::from_millis(base + rand::random_range(0..base))
+}
+
+/// Where Stripe sends a browser back to: to the organization that pays, whatever the browser has chosen since.
+fn back(public_url: &str, organization: &OrganizationId, path: &str) -> String {
+    format!("{public_url}{}", address_in(organization, path))
 }
 
 /// The word in metadata that tells department subscriptions from individual ones on every Stripe object.

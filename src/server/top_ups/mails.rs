@@ -24,8 +24,8 @@ impl App {
                 "The automatic top-up of {meter} for {name} is paused: a pack could not be paid.\n\
                  {why}\n\nNothing was charged, and nothing more is bought by itself until you let it go on. \
                  When what is left is used up, further use is refused.\n\n\
-                 Check the card and let it go on: {}/settings/usage",
-                self.config.public_url,
+                 Check the card and let it go on: {}",
+                self.address(&top_up.organization, "/settings/usage"),
             )
         })
         .await
@@ -45,8 +45,8 @@ impl App {
                 "The automatic top-up of {meter} for {name} has reached the cap of {cap} that you set for a month. \
                  Another pack would pass it, so none was bought.\n\nIt goes on by itself on {until}. Until then use is \
                  refused once nothing is left, unless you raise the cap or buy a pack yourself.\n\n\
-                 See what was bought: {}/settings/usage",
-                self.config.public_url,
+                 See what was bought: {}",
+                self.address(&top_up.organization, "/settings/usage"),
             )
         })
         .await

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use domain::catalog::{Meter, Pack};
 use domain::money::Money;
 use domain::organization::OrganizationId;
+use domain::role::Permission;
 use domain::top_up::HIGHEST_CAP;
 use domain::usage::MOST_AT_ONCE;
 
 use super::App;
-use super::billing::require_billing;
 use super::entitlements::meter_of;
 use super::error::Error;
+use super::organizations::require;
 use super::store::{Actor, TopUpTerms};
 use crate::components::top_ups::{TopUpForm, Wrong};
 use crate::error::Code;
@@ -37,7 +38,7 @@ impl App {
         meter: &str,
         form: TopUpForm,
     ) -> Result<Result<(), TopUpForm>, Error> {
-        require_billing(account)?;
+        require(account, Permission::ManageBilling)?;
         let meter = meter_of(&self.catalog, meter)?;
         let terms = match self.terms(meter, &form) {
             Ok(terms) => terms,
@@ -53,7 +54,7 @@ impl App {
 
     /// Turns an automatic top-up off.
     pub async fn turn_top_up_off(&self, account: &Account, meter: &str) -> Result<(), Error> {
-        require_billing(account)?;
+        require(account, Permission::ManageBilling)?;
         let meter = &meter_of(&self.catalog, meter)?.id;
         let actor = Actor::User(account.user.clone());
         Ok(self.store.turn_top_up_off(&account.organization, meter, actor, self.clock.now()).await?)
@@ -61,7 +62,7 @@ impl App {
 
     /// Lets a paused automatic top-up go on, or says what stands in its way.
     pub async fn resume_top_up(&self, account: &Account, meter: &str) -> Result<Result<(), String>, Error> {
-        require_billing(account)?;
+        require(account, Permission::ManageBilling)?;
         let meter = &meter_of(&self.catalog, meter)?.id;
         if let Some(card) = self.no_card(&account.organization).await? {
             return Ok(Err(card));

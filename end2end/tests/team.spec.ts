@@ -1,0 +1,104 @@
+// A team of three people in three browsers: the owner invites, they join, roles change, and who is removed is out.
+import type { Browser, Page } from '@playwright/test';
+import { type App, expect, test } from '../fixtures/app.ts';
+import { ADA, GRACE, signIn } from '../fixtures/person.ts';
+
+const ALAN = 'Alan Turing';
+
+/** The link in the newest mail to somebody. */
+async function invitation(app: App, email: string): Promise<string> {
+  let link = '';
+  await expect(async () => {
+    const mails = await (await fetch(`${app.stripeUrl}/sandbox/mail`)).json();
+    const mail = mails.find((one: { to: string[] }) => one.to.includes(email));
+    link = mail?.text.match(/http\S+\/invitations\/\S+/)?.[0] ?? '';
+    expect(link).not.toBe('');
+  }).toPass();
+  return link;
+}
+
+async function someone(browser: Browser, app: App, name: string, javaScriptEnabled: boolean): Promise<Page> {
+  const context = await browser.newContext({ baseURL: app.url, javaScriptEnabled });
+  const page = await context.newPage();
+  await signIn(page, name);
+  return page;
+}
+
+async function invite(page: Page, email: string, role: string): Promise<void> {
+  await page.getByLabel('E-mail address').fill(email);
+  await page.getByRole('radio', { name: new RegExp(`^${role}`) }).check();
+  await page.getByRole('button', { name: 'Send invitation' }).click();
+  await expect(page.getByText('The invitation is on its way.')).toBeVisible();
+}
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(`JavaScript ${javaScriptEnabled ? 'on' : 'off'}`, () => {
+    test('three people make a team', async ({ browser, app }) => {
+      const ada = await someone(browser, app, ADA, javaScriptEnabled);
+      const grace = await someone(browser, app, GRACE, javaScriptEnabled);
+      const alan = await someone(browser, app, ALAN, javaScriptEnabled);
+
+      await ada.getByTestId('user-menu').click();
+      await ada.getByRole('link', { name: 'New organization' }).click();
+      await ada.getByLabel('Name').fill('Analytical Engines');
+      await ada.getByRole('button', { name: 'Create organization' }).click();
+      await expect(ada.getByTestId('user-menu')).toContainText('Analytical Engines');
+      await invite(ada, 'grace@example.com', 'Member');
+      await invite(ada, 'alan@example.com', 'Billing');
+      await expect(ada.getByTestId('invitation')).toHaveCount(2);
+
+      const link = await invitation(app, 'grace@example.com');
+      await alan.goto(link);
+      await expect(alan.getByText('This invitation is for another address.')).toBeVisible();
+      await grace.goto(link);
+      await grace.getByRole('button', { name: 'Join Analytical Engines' }).click();
+      await expect(grace.getByTestId('user-menu')).toContainText('Analytical Engines');
+      await alan.goto(await invitation(app, 'alan@example.com'));
+      await alan.getByRole('button', { name: 'Join Analytical Engines' }).click();
+      await expect(alan.getByTestId('user-menu')).toContainText('Analytical Engines');
+
+      // Who pays sees what was done; who uses does not.
+      await alan.goto('/settings/team');
+      await expect(alan.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name: 'Audit' })).toBeVisible();
+      await grace.goto('/settings/team');
+      await expect(grace.getByTestId('member')).toHaveCount(3);
+      await expect(grace.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name: 'Audit' })).toBeHidden();
+      await expect(grace.getByRole('button', { name: /^Save/ })).toHaveCount(0);
+
+      await ada.goto('/settings/team');
+      await ada.getByLabel(`Role of ${GRACE}`).selectOption('Admin');
+      await ada.getByRole('button', { name: `Save the role of ${GRACE}` }).click();
+      await expect(ada.getByText('The role is changed.')).toBeVisible();
+      await grace.goto('/settings/team');
+      await expect(grace.getByRole('heading', { name: 'Invite somebody' })).toBeVisible();
+
+      // Two tabs of one person, each with its own organization.
+      const other = await grace.context().newPage();
+      await other.goto('/dashboard');
+      await other.getByTestId('user-menu').click();
+      await other.getByTestId('organizations').getByRole('link', { name: GRACE }).click();
+      await expect(other.getByTestId('user-menu')).toContainText(GRACE);
+      await grace.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name: 'Usage' }).click();
+      await expect(grace.getByTestId('user-menu')).toContainText('Analytical Engines');
+
+      // The page that Grace has open is refused on the next click.
+      await ada.goto('/settings/team');
+      await ada.getByRole('link', { name: `Remove ${GRACE}` }).click();
+      await ada.getByRole('button', { name: 'Remove' }).click();
+      await expect(ada.getByTestId('member')).toHaveCount(2);
+      if (!javaScriptEnabled) {
+        await grace.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name: 'Team' }).click();
+      }
+      await expect(grace.getByRole('heading', { name: 'Not found' })).toBeVisible();
+      await grace.goto('/dashboard');
+      await expect(grace.getByTestId('user-menu')).toContainText(GRACE);
+
+      // The end: typed, and everybody is out.
+      await ada.getByLabel(/^Type/).fill('Analytical Engines');
+      await ada.getByRole('button', { name: 'Delete Analytical Engines' }).click();
+      await expect(ada.getByTestId('user-menu')).toContainText(ADA);
+      await alan.goto('/dashboard');
+      await expect(alan.getByTestId('user-menu')).toContainText(ALAN);
+    });
+  });
+}
