@@ -5,7 +5,7 @@ use anyhow::{Context as _, anyhow, bail};
 use billhook::server::App;
 use billhook::server::clock::Clock;
 use billhook::server::reconcile::Scope;
-use billhook::server::store::{Granted, KeyAccess, LoggedEvent};
+use billhook::server::store::{Granted, KeyAccess, LoggedEvent, SalesRequest};
 use clap::Subcommand;
 use domain::organization::OrganizationId;
 use domain::plan::{FeatureId, MeterId};
@@ -57,6 +57,9 @@ pub enum OperatorCommand {
     /// Keys of the API for services
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// What people asked sales
+    #[command(subcommand)]
+    Sales(SalesCommand),
     /// End an organization's subscription at once; what was paid is not given back
     CancelNow {
         /// Its id, `org_…`
@@ -91,6 +94,21 @@ pub enum KeysCommand {
         /// The organization that it is for, if it is for one
         #[arg(long)]
         organization: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum SalesCommand {
+    /// List the latest requests, newest first
+    List {
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Print one request
+    Show {
+        /// Its id, `sal_…`
+        request: String,
     },
 }
 
@@ -138,6 +156,7 @@ pub async fn run(app: &App, command: OperatorCommand) -> anyhow::Result<()> {
             Ok(())
         }
         OperatorCommand::Keys(command) => keys(app, command).await,
+        OperatorCommand::Sales(command) => sales(app, command).await,
         OperatorCommand::CancelNow { organization } => {
             let ended = app.end_now(&OrganizationId(organization)).await?;
             println!("{ended} has ended");
@@ -171,6 +190,33 @@ async fn keys(app: &App, command: KeysCommand) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+async fn sales(app: &App, command: SalesCommand) -> anyhow::Result<()> {
+    match command {
+        SalesCommand::List { limit } => {
+            for request in app.store.sales_requests(limit).await? {
+                println!("{}", asked(&request));
+            }
+            Ok(())
+        }
+        SalesCommand::Show { request } => {
+            let found = app.store.sales_request(&request).await?;
+            let request = found
+                .with_context(|| format!("there is no request {request}: `billhook sales list` shows the latest"))?;
+            println!("{}", asked(&request));
+            println!("organization {}", request.organization_id.as_deref().unwrap_or("none: they had not signed in"));
+            println!("\n{}", request.message);
+            Ok(())
+        }
+    }
+}
+
+fn asked(request: &SalesRequest) -> String {
+    let SalesRequest { id, name, email, company, plan, seats, created_at, .. } = request;
+    let plan = plan.as_deref().unwrap_or("any plan");
+    let seats = seats.map(|seats| format!(", {seats} people")).unwrap_or_default();
+    format!("{}  {id}  {name} <{email}>, {company}: {plan}{seats}", time(*created_at))
 }
 
 async fn events(app: &App, command: EventsCommand) -> anyhow::Result<()> {

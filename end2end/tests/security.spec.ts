@@ -22,6 +22,7 @@ const ACTIONS = [
   '/api/subscription/downgrade-to-free',
   '/api/keys',
   '/api/keys/revoke',
+  '/api/contact-sales',
   '/api/time-zone',
   '/api/packs/checkout',
   '/api/top-ups',

@@ -13,6 +13,7 @@ use crate::plan::{Audience, FeatureId, Limit, MeterId, PackId, Period, Plan, Pla
 mod check;
 
 pub use check::Problem;
+pub(crate) use check::is_address;
 
 /// Everything that is sold, in one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -14,6 +14,7 @@ pub mod news;
 pub mod organization;
 pub mod payment_method;
 pub mod plan;
+pub mod sales;
 pub mod subscription;
 pub mod time;
 pub mod top_up;

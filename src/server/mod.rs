@@ -36,6 +36,7 @@ pub mod refunds;
 pub mod request_id;
 pub mod router;
 pub mod routes;
+mod sales;
 pub mod store;
 pub mod stripe;
 pub mod subscription;

@@ -25,6 +25,7 @@ mod queries;
 mod race;
 mod readme;
 mod restart;
+mod sales;
 mod tenants;
 mod tidy;
 mod top_ups;

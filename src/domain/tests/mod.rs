@@ -21,6 +21,7 @@ mod money;
 mod news;
 mod plan;
 mod properties;
+mod sales;
 mod schema;
 mod subscription;
 mod top_up;

@@ -6,6 +6,7 @@ pub mod health;
 pub mod keys;
 pub mod organizations;
 pub mod playground;
+pub mod sales;
 pub mod subscription;
 pub mod theme;
 pub mod top_ups;
