@@ -7,9 +7,10 @@ use billhook::server::clock::Clock;
 use billhook::server::reconcile::Scope;
 use billhook::server::store::{Granted, KeyAccess, LoggedEvent, SalesRequest};
 use clap::Subcommand;
+use domain::access::PlanGrant;
 use domain::organization::OrganizationId;
-use domain::plan::{FeatureId, MeterId};
-use domain::time::Seconds;
+use domain::plan::{FeatureId, MeterId, PlanId};
+use domain::time::{Seconds, Timestamp};
 
 /// What can be done.
 #[derive(Subcommand)]
@@ -57,6 +58,9 @@ pub enum OperatorCommand {
     /// Keys of the API for services
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Put an organization on a plan without Stripe
+    #[command(subcommand)]
+    Plan(PlanCommand),
     /// What people asked sales
     #[command(subcommand)]
     Sales(SalesCommand),
@@ -94,6 +98,34 @@ pub enum KeysCommand {
         /// The organization that it is for, if it is for one
         #[arg(long)]
         organization: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum PlanCommand {
+    /// Grant a plan; a subscription goes on underneath, and the larger of the two counts
+    Grant {
+        /// Whom, `org_…`
+        #[arg(long)]
+        organization: String,
+        /// The plan, as the catalogue names it
+        #[arg(long)]
+        plan: String,
+        /// The day on which it ends, `2027-01-01`, at midnight UTC; without it when it is revoked
+        #[arg(long)]
+        until: Option<jiff::civil::Date>,
+        /// Why: it is kept in the time line
+        #[arg(long)]
+        reason: String,
+    },
+    /// Take a granted plan back
+    Revoke {
+        /// From whom, `org_…`
+        #[arg(long)]
+        organization: String,
+        /// Why: it is kept in the time line
+        #[arg(long)]
+        reason: String,
     },
 }
 
@@ -156,6 +188,7 @@ pub async fn run(app: &App, command: OperatorCommand) -> anyhow::Result<()> {
             Ok(())
         }
         OperatorCommand::Keys(command) => keys(app, command).await,
+        OperatorCommand::Plan(command) => plan(app, command).await,
         OperatorCommand::Sales(command) => sales(app, command).await,
         OperatorCommand::CancelNow { organization } => {
             let ended = app.end_now(&OrganizationId(organization)).await?;
@@ -190,6 +223,24 @@ async fn keys(app: &App, command: KeysCommand) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+async fn plan(app: &App, command: PlanCommand) -> anyhow::Result<()> {
+    let (organization, tier) = match command {
+        PlanCommand::Grant { organization, plan, until, reason } => {
+            let midnight = |day: jiff::civil::Date| day.to_zoned(jiff::tz::TimeZone::UTC);
+            let until = until.map(midnight).transpose()?.map(|day| Timestamp(day.timestamp().as_second()));
+            let grant = PlanGrant { plan: PlanId::parse(&plan)?, until };
+            let tier = app.grant_plan(OrganizationId(organization.clone()), grant, &reason).await?;
+            (organization, tier)
+        }
+        PlanCommand::Revoke { organization, reason } => {
+            let tier = app.revoke_plan(&OrganizationId(organization.clone()), &reason).await?;
+            (organization, tier)
+        }
+    };
+    println!("{organization} is on {tier} now");
+    Ok(())
 }
 
 async fn sales(app: &App, command: SalesCommand) -> anyhow::Result<()> {

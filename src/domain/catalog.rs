@@ -208,6 +208,21 @@ impl Catalog {
         self.plans.iter().position(|plan| plan.id == *id)
     }
 
+    /// Whether a plan is worth at least as much as another: by its place among the plans for one audience and against
+    /// the free plan, between audiences by all that it includes. One that is not in the catalogue is worth nothing.
+    pub fn is_at_least(&self, id: &PlanId, other: &PlanId) -> bool {
+        let (plan, than) = match (self.plan(id), self.plan(other)) {
+            (_, None) => return true,
+            (None, Some(_)) => return false,
+            (Some(plan), Some(than)) => (plan, than),
+        };
+        if plan.audience == than.audience || [id, other].contains(&&self.free_plan) {
+            return self.rank(id) >= self.rank(other);
+        }
+        let features = than.features.iter().all(|feature| plan.features.contains(feature));
+        features && self.meters.iter().all(|it| self.limit(id, &it.id).covers(self.limit(other, &it.id)))
+    }
+
     /// The feature of that name.
     pub fn feature(&self, id: &FeatureId) -> Option<&Feature> {
         self.features.iter().find(|feature| feature.id == *id)

@@ -3,6 +3,7 @@
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
+use crate::api::{Service, id_of};
 use crate::harness::{World, location, text_of};
 
 const ASKED: [(&str, &str); 7] = [
@@ -145,4 +146,95 @@ async fn an_address_or_a_person_asks_three_times_in_an_hour_and_no_more() {
     sqlx::query(an_hour_ago).execute(&world.database().await).await.unwrap();
     let later = world.browser().post("/api/contact-sales", &asking(&[])).await;
     assert_eq!(later.status(), StatusCode::SEE_OTHER, "an hour later");
+}
+
+/// The tier, once the running application has heard of it.
+async fn comes_to(service: &Service, organization: &str, tier: &str) -> Value {
+    for _ in 0..2_000 {
+        let (_, known) = service.get(&format!("/api/v1/organizations/{organization}/entitlements")).await;
+        if known["plan"] == tier {
+            return known;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("never on {tier}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_grants_a_plan_that_ends_by_itself() {
+    let world = World::with_catalog("protocol-guide").await;
+    let ada = world.signed_in("ada").await;
+    let (service, organization) = (Service::new(&world).await, id_of(&ada).await);
+    comes_to(&service, &organization, "free").await;
+    let today = jiff::Timestamp::from_second(world.sandbox.now()).unwrap();
+    let day = |days: i64| (today + jiff::SignedDuration::from_hours(24 * days)).strftime("%Y-%m-%d").to_string();
+    let until = day(40);
+    let grant = |plan: &str, until: &str| {
+        let who = ["plan", "grant", "--organization", &organization, "--reason", "contract 17"];
+        world.command(&[&who[..], &["--plan", plan, "--until", until]].concat())
+    };
+    assert!(grant("enterprise", &until).unwrap().contains("is on enterprise now"));
+    let known = comes_to(&service, &organization, "enterprise").await;
+    assert_eq!(known["reason"], "granted");
+    assert!(known["until"].as_i64().unwrap() > world.sandbox.now());
+    assert_eq!(ada.organization().await["subscriptionTier"], "enterprise");
+    assert!(ada.organization().await["reason"].as_str().unwrap().starts_with("The plan is granted until "));
+    let page = text_of(&ada.read("/settings/billing").await.1);
+    assert!(page.contains("Enterprise is granted to Ada Lovelace until") && page.contains("Granted"), "{page}");
+
+    // A subscription beside it goes on underneath, and counts again when the grant is over.
+    let bought = ada.check_out(&[("plan", "pro")]).await;
+    ada.get(&ada.pay(&bought).await).await;
+    world.settled().await;
+    assert_eq!(ada.organization().await["subscriptionTier"], "enterprise");
+    let page = text_of(&ada.read("/settings/billing").await.1);
+    assert!(page.contains("Your subscription to Pro goes on") && page.contains("$9.99 / month"), "{page}");
+    assert_eq!(world.reconcile(false).await.drifts, 0, "the comparison decides by the same rule");
+    world.control("/sandbox/clock", json!({"days": 42})).await;
+    world.settled().await;
+    assert_eq!(ada.organization().await["subscriptionTier"], "pro", "it ended by itself");
+    comes_to(&service, &organization, "pro").await;
+    assert_eq!(world.stripe("/v1/subscriptions").await["data"][0]["status"], "active");
+
+    let timeline = world.command(&["timeline", &organization]).unwrap();
+    assert!(timeline.contains("plan_granted") && timeline.contains("contract 17"), "{timeline}");
+    for (plan, until, says) in [
+        ("free", day(90), "cannot be granted"),
+        ("platinum", day(90), "There are: pro, enterprise"),
+        ("enterprise", day(1), "still to come"),
+        ("enterprise", "soon".to_owned(), "--until"),
+    ] {
+        let said = grant(plan, &until).unwrap_err();
+        assert!(said.contains(says), "{plan}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_granted_plan_is_taken_back_and_the_last_one_counts() {
+    let world = World::with_catalog("builder").await;
+    let ada = world.signed_in("ada").await;
+    let (service, organization) = (Service::new(&world).await, id_of(&ada).await);
+    let plan = |arguments: &[&str]| {
+        world.command(&[arguments, &["--organization", &organization, "--reason", "a pilot"]].concat())
+    };
+    plan(&["plan", "grant", "--plan", "scale"]).unwrap();
+    let known = comes_to(&service, &organization, "scale").await;
+    assert_eq!(known["until"], Value::Null);
+    plan(&["plan", "grant", "--plan", "starter"]).unwrap();
+    comes_to(&service, &organization, "starter").await;
+    // A larger subscription counts, whatever was granted.
+    let bought = ada.check_out(&[("plan", "pro")]).await;
+    ada.get(&ada.pay(&bought).await).await;
+    world.settled().await;
+    assert_eq!(comes_to(&service, &organization, "pro").await["reason"], "paid");
+    plan(&["plan", "grant", "--plan", "scale"]).unwrap();
+    comes_to(&service, &organization, "scale").await;
+    assert!(plan(&["plan", "revoke"]).unwrap().contains("is on pro now"));
+    comes_to(&service, &organization, "pro").await;
+    let again = plan(&["plan", "revoke"]).unwrap_err();
+    assert!(again.contains("has no plan that was granted"), "{again}");
+    let page = text_of(&ada.read("/settings/audit").await.1);
+    assert!(page.contains("Granted Scale (a pilot).") && page.contains("Took the granted plan Scale back"), "{page}");
+    let nobody = ["plan", "grant", "--plan", "pro", "--organization", "org_nobody", "--reason", "x"];
+    assert!(world.command(&nobody).unwrap_err().contains("no such organization"));
 }

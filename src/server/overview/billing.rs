@@ -60,6 +60,7 @@ impl App {
             };
             standing.banners()
         });
+        banners.extend(self.granted(&organization, live.first().copied()));
         if live.len() > 1 {
             banners.insert(0, two_subscriptions());
         }
@@ -69,11 +70,11 @@ impl App {
             organization: account.organization_name.clone(),
             tier_name: account.tier_name.clone(),
             summary: plan.map(|plan| plan.summary.clone()).unwrap_or_default(),
-            status: current.map_or("Free", status_word).to_owned(),
+            status: current.map_or(if is_granted(&organization) { "Granted" } else { "Free" }, status_word).to_owned(),
             banners,
             price: running.and_then(|subscription| self.price_line(subscription)),
             seats: running
-                .filter(|_| plan.is_some_and(|plan| plan.seats.is_some()))
+                .filter(|subscription| self.has_seats(subscription))
                 .map(|subscription| subscription.quantity),
             date: current.and_then(key_date),
             payment_method: method.map(|method| {
@@ -117,6 +118,25 @@ impl App {
                 .collect(),
             reasons: FEEDBACK.iter().map(|(word, text)| ((*word).to_owned(), (*text).to_owned())).collect(),
         }
+    }
+
+    fn has_seats(&self, subscription: &Subscription) -> bool {
+        let terms = self.terms_of(subscription);
+        terms.and_then(|terms| self.catalog.plan(&terms.plan)).is_some_and(|plan| plan.seats.is_some())
+    }
+
+    /// That the plan was granted, and what becomes of a subscription beside it.
+    fn granted(&self, organization: &Organization, running: Option<&Subscription>) -> Option<Banner> {
+        if !is_granted(organization) {
+            return None;
+        }
+        let plan = tier_name(&self.catalog, &organization.tier);
+        let until = organization.tier_review_at.map(|at| format!(" until {}", day(at))).unwrap_or_default();
+        let beside = running.map_or_else(String::new, |subscription| {
+            format!(" Your subscription to {} goes on and is charged as before.", self.plan_name(&subscription.price))
+        });
+        let text = format!("{plan} is granted to {}{until}.{beside}", organization.name);
+        Some(Banner { tone: Tone::Info, text, remedies: Vec::new() })
     }
 
     /// `$60 / month`, with the seats counted in.
@@ -243,6 +263,10 @@ impl Standing<'_> {
     fn named(&self, price: &str) -> String {
         self.app.plan_name(price)
     }
+}
+
+fn is_granted(organization: &Organization) -> bool {
+    Reason::parse(&organization.tier_reason) == Some(Reason::Granted)
 }
 
 fn two_subscriptions() -> Banner {

@@ -131,6 +131,7 @@ impl App {
             Reason::NoSubscription
             | Reason::Trial
             | Reason::Paid
+            | Reason::Granted
             | Reason::PaidUntilEnd
             | Reason::Ended
             | Reason::UnknownPrice => Why::NotInPlan,
