@@ -246,7 +246,7 @@ async fn plan(app: &App, command: PlanCommand) -> anyhow::Result<()> {
 async fn sales(app: &App, command: SalesCommand) -> anyhow::Result<()> {
     match command {
         SalesCommand::List { limit } => {
-            for request in app.store.sales_requests(limit).await? {
+            for request in app.store.sales_requests(Clock::wall(), limit).await? {
                 println!("{}", asked(&request));
             }
             Ok(())

@@ -72,7 +72,7 @@ fn Ask(inquiry: Inquiry) -> impl IntoView {
                     <div><p>"Nothing was sent yet: something below is missing or not right."</p></div>
                 </div>
             })}
-            <form class="card stack" method="post" action="/api/contact-sales">
+            <form class="card stack sales-form" method="post" action="/api/contact-sales">
                 <div class="field-pair">
                     <Line name="name" label="Your name" kind="text" autocomplete="name" value=typed.name wrong=wrong.name />
                     <Line name="email" label="Work e-mail" kind="email" autocomplete="email" value=typed.email wrong=wrong.email />

@@ -65,12 +65,10 @@ impl Store {
         self.write(move |connection| Box::pin(take(connection, new, wall))).await
     }
 
-    /// The latest requests, newest first.
-    pub async fn sales_requests(&self, limit: u32) -> Result<Vec<SalesRequest>, Error> {
-        Ok(sqlx::query_as("SELECT * FROM sales_requests ORDER BY created_at DESC, id DESC LIMIT $1")
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await?)
+    /// The latest requests up to a moment, newest first.
+    pub async fn sales_requests(&self, until: Timestamp, limit: u32) -> Result<Vec<SalesRequest>, Error> {
+        let sql = "SELECT * FROM sales_requests WHERE created_at <= $1 ORDER BY created_at DESC, id DESC LIMIT $2";
+        Ok(sqlx::query_as(sql).bind(until.0).bind(i64::from(limit)).fetch_all(&self.pool).await?)
     }
 
     /// One request.
