@@ -26,6 +26,7 @@ mod race;
 mod readme;
 mod restart;
 mod sales;
+mod seats;
 mod tenants;
 mod tidy;
 mod top_ups;

@@ -1,15 +1,17 @@
 //! The billing settings: how the plan stands, what deserves a banner, what it is paid with, and the invoices.
 
 use domain::access::Reason;
+use domain::change;
 use domain::invoice::{self, Invoice};
 use domain::organization::Organization;
+use domain::plan::Plan;
 use domain::subscription::{Status, Subscription};
 use domain::time::Timestamp;
 
 use super::{day, format, tier_name};
 use crate::components::notice::Tone;
 use crate::error::Code;
-use crate::pages::billing::{Banner, BillingView, InvoiceLine, KeyDate, Remedy};
+use crate::pages::billing::{Banner, BillingView, InvoiceLine, KeyDate, Remedy, Seated};
 use crate::pages::cancel::CancelView;
 use crate::server::App;
 use crate::server::error::Error;
@@ -61,6 +63,10 @@ impl App {
             standing.banners()
         });
         banners.extend(self.granted(&organization, live.first().copied()));
+        if let Some(subscription) = live.first() {
+            let members = self.store.members(&account.organization).await?;
+            banners.splice(0..0, self.seats_broken(subscription, members));
+        }
         if live.len() > 1 {
             banners.insert(0, two_subscriptions());
         }
@@ -74,8 +80,8 @@ impl App {
             banners,
             price: running.and_then(|subscription| self.price_line(subscription)),
             seats: running
-                .filter(|subscription| self.has_seats(subscription))
-                .map(|subscription| subscription.quantity),
+                .and_then(|subscription| self.seated(subscription))
+                .map(|(plan, subscription)| Seated { quantity: subscription.quantity, plan: plan.id.to_string() }),
             date: current.and_then(key_date),
             payment_method: method.map(|method| {
                 let expires = method.expires.map(|(month, year)| format!("{month:02}/{year}"));
@@ -120,9 +126,18 @@ impl App {
         }
     }
 
-    fn has_seats(&self, subscription: &Subscription) -> bool {
-        let terms = self.terms_of(subscription);
-        terms.and_then(|terms| self.catalog.plan(&terms.plan)).is_some_and(|plan| plan.seats.is_some())
+    /// The subscription with its plan, where that has seats.
+    fn seated<'a>(&self, subscription: &'a Subscription) -> Option<(&Plan, &'a Subscription)> {
+        let terms = self.terms_of(subscription)?;
+        self.catalog.plan(&terms.plan).filter(|plan| plan.seats.is_some()).map(|plan| (plan, subscription))
+    }
+
+    /// A number of seats that was set at Stripe is accepted. Where it breaks a rule, the page says so.
+    fn seats_broken(&self, subscription: &Subscription, members: u32) -> Option<Banner> {
+        let (plan, subscription) = self.seated(subscription)?;
+        let broken = change::seats_broken(plan, subscription.quantity, members)?;
+        let remedies = vec![Remedy::Seats(plan.id.to_string())];
+        Some(Banner { tone: Tone::Warning, text: broken.to_string(), remedies })
     }
 
     /// That the plan was granted, and what becomes of a subscription beside it.
@@ -228,6 +243,12 @@ impl Standing<'_> {
     fn changing(&self) -> Option<Banner> {
         let next = self.subscription.next.as_ref()?;
         let (plan, to) = (self.named(&self.subscription.price), self.named(&next.price));
+        let (seats, left) = (self.subscription.quantity, next.quantity);
+        if next.price == self.subscription.price && seats != left {
+            let text =
+                format!("Changes from {seats} to {left} seats on {}. You keep all of them until then.", day(next.at));
+            return Some(Banner { tone: Tone::Info, text, remedies: vec![Remedy::KeepPlan(format!("{seats} seats"))] });
+        }
         let text = format!("Changes to {to} on {}. You keep {plan} until then.", day(next.at));
         Some(Banner { tone: Tone::Info, text, remedies: vec![Remedy::KeepPlan(plan)] })
     }
