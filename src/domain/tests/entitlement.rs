@@ -545,8 +545,8 @@ proptest! {
     #[test]
     fn every_answer_is_of_one_piece((catalog, somebody, reason, chosen, amount) in somebody()) {
         let plan = &catalog.plans[chosen.index(catalog.plans.len())];
-        use Reason::{Grace, Granted, Paid, PaidUntilEnd, Trial};
-        let on_plan = matches!(reason, Trial | Paid | Grace | PaidUntilEnd | Granted);
+        let giving = [Reason::Trial, Reason::Paid, Reason::Grace, Reason::PaidUntilEnd, Reason::Granted];
+        let on_plan = giving.contains(&reason);
         let tier = if on_plan { &plan.id } else { &catalog.free_plan };
         let kind = if plan.audience == Audience::Team { Kind::Team } else { Kind::Personal };
         let standing = Standing { tier: tier.clone(), subscribed: Some(plan.id.clone()), reason, kind, ..somebody };
