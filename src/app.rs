@@ -22,7 +22,7 @@ use crate::pages::change::ChangePage;
 use crate::pages::checkout::CheckoutPage;
 use crate::pages::checkout_canceled::CheckoutCanceledPage;
 use crate::pages::checkout_success::{Activation, CheckoutSuccessPage};
-use crate::pages::contact_sales::ContactSalesPage;
+use crate::pages::contact_sales::{ContactSalesPage, Inquiry};
 use crate::pages::dashboard::DashboardPage;
 use crate::pages::failure::{FailurePage, NotFoundPage};
 use crate::pages::feature::FeaturePage;
@@ -62,12 +62,18 @@ pub struct Findings {
     pub tried: Option<Tried>,
     /// The form of an automatic top-up that was posted and is not right, and the meter that it is for.
     pub top_up: Option<(String, TopUpForm)>,
+    /// The request to sales that was posted and is not taken.
+    pub inquiry: Option<Inquiry>,
 }
 
 impl Findings {
     /// Whether this page answers a post: to load it again would be to do it again.
     fn answers_a_post(&self) -> bool {
-        self.made_key.is_some() || self.tried.is_some() || self.problem.is_some() || self.top_up.is_some()
+        self.made_key.is_some()
+            || self.tried.is_some()
+            || self.problem.is_some()
+            || self.top_up.is_some()
+            || self.inquiry.is_some()
     }
 }
 

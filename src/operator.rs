@@ -5,11 +5,12 @@ use anyhow::{Context as _, anyhow, bail};
 use billhook::server::App;
 use billhook::server::clock::Clock;
 use billhook::server::reconcile::Scope;
-use billhook::server::store::{Granted, KeyAccess, LoggedEvent};
+use billhook::server::store::{Granted, KeyAccess, LoggedEvent, SalesRequest};
 use clap::Subcommand;
+use domain::access::PlanGrant;
 use domain::organization::OrganizationId;
-use domain::plan::{FeatureId, MeterId};
-use domain::time::Seconds;
+use domain::plan::{FeatureId, MeterId, PlanId};
+use domain::time::{Seconds, Timestamp};
 
 /// What can be done.
 #[derive(Subcommand)]
@@ -57,6 +58,12 @@ pub enum OperatorCommand {
     /// Keys of the API for services
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Put an organization on a plan without Stripe
+    #[command(subcommand)]
+    Plan(PlanCommand),
+    /// What people asked sales
+    #[command(subcommand)]
+    Sales(SalesCommand),
     /// End an organization's subscription at once; what was paid is not given back
     CancelNow {
         /// Its id, `org_…`
@@ -91,6 +98,49 @@ pub enum KeysCommand {
         /// The organization that it is for, if it is for one
         #[arg(long)]
         organization: Option<String>,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum PlanCommand {
+    /// Grant a plan; a subscription goes on underneath, and the larger of the two counts
+    Grant {
+        /// Whom, `org_…`
+        #[arg(long)]
+        organization: String,
+        /// The plan, as the catalogue names it
+        #[arg(long)]
+        plan: String,
+        /// The day on which it ends, `2027-01-01`, at midnight UTC; without it when it is revoked
+        #[arg(long)]
+        until: Option<jiff::civil::Date>,
+        /// Why: it is kept in the time line
+        #[arg(long)]
+        reason: String,
+    },
+    /// Take a granted plan back
+    Revoke {
+        /// From whom, `org_…`
+        #[arg(long)]
+        organization: String,
+        /// Why: it is kept in the time line
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum SalesCommand {
+    /// List the latest requests, newest first
+    List {
+        /// How many
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Print one request
+    Show {
+        /// Its id, `sal_…`
+        request: String,
     },
 }
 
@@ -138,6 +188,8 @@ pub async fn run(app: &App, command: OperatorCommand) -> anyhow::Result<()> {
             Ok(())
         }
         OperatorCommand::Keys(command) => keys(app, command).await,
+        OperatorCommand::Plan(command) => plan(app, command).await,
+        OperatorCommand::Sales(command) => sales(app, command).await,
         OperatorCommand::CancelNow { organization } => {
             let ended = app.end_now(&OrganizationId(organization)).await?;
             println!("{ended} has ended");
@@ -171,6 +223,51 @@ async fn keys(app: &App, command: KeysCommand) -> anyhow::Result<()> {
             Ok(())
         }
     }
+}
+
+async fn plan(app: &App, command: PlanCommand) -> anyhow::Result<()> {
+    let (organization, tier) = match command {
+        PlanCommand::Grant { organization, plan, until, reason } => {
+            let midnight = |day: jiff::civil::Date| day.to_zoned(jiff::tz::TimeZone::UTC);
+            let until = until.map(midnight).transpose()?.map(|day| Timestamp(day.timestamp().as_second()));
+            let grant = PlanGrant { plan: PlanId::parse(&plan)?, until };
+            let tier = app.grant_plan(OrganizationId(organization.clone()), grant, &reason).await?;
+            (organization, tier)
+        }
+        PlanCommand::Revoke { organization, reason } => {
+            let tier = app.revoke_plan(&OrganizationId(organization.clone()), &reason).await?;
+            (organization, tier)
+        }
+    };
+    println!("{organization} is on {tier} now");
+    Ok(())
+}
+
+async fn sales(app: &App, command: SalesCommand) -> anyhow::Result<()> {
+    match command {
+        SalesCommand::List { limit } => {
+            for request in app.store.sales_requests(Clock::wall(), limit).await? {
+                println!("{}", asked(&request));
+            }
+            Ok(())
+        }
+        SalesCommand::Show { request } => {
+            let found = app.store.sales_request(&request).await?;
+            let request = found
+                .with_context(|| format!("there is no request {request}: `billhook sales list` shows the latest"))?;
+            println!("{}", asked(&request));
+            println!("organization {}", request.organization_id.as_deref().unwrap_or("none: they had not signed in"));
+            println!("\n{}", request.message);
+            Ok(())
+        }
+    }
+}
+
+fn asked(request: &SalesRequest) -> String {
+    let SalesRequest { id, name, email, company, plan, seats, created_at, .. } = request;
+    let plan = plan.as_deref().unwrap_or("any plan");
+    let seats = seats.map(|seats| format!(", {seats} people")).unwrap_or_default();
+    format!("{}  {id}  {name} <{email}>, {company}: {plan}{seats}", time(*created_at))
 }
 
 async fn events(app: &App, command: EventsCommand) -> anyhow::Result<()> {

@@ -34,6 +34,7 @@ const ACTIONS = [
   '/api/account/delete',
   '/api/keys',
   '/api/keys/revoke',
+  '/api/contact-sales',
   '/api/time-zone',
   '/api/packs/checkout',
   '/api/top-ups',

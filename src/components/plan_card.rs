@@ -106,7 +106,11 @@ fn button(plan: &Plan, offer: &Offer) -> AnyView {
         Offer::Current => view! { <a class="button" href=at("/settings/billing")>"Manage plan"</a> }.into_any(),
         Offer::Buy(words) => to(format!("/checkout/{}", plan.id), words),
         Offer::Change(words) => to(format!("/settings/billing/change/{}", plan.id), words),
-        Offer::ContactSales => to("/contact-sales".to_owned(), "Contact Sales"),
+        // A link: the form around the cards would leave the plan out of the address.
+        Offer::ContactSales => view! {
+            <a class=class href=format!("/contact-sales?plan={}", plan.id)>"Contact Sales"<span class="visually-hidden">{format!(": {name}")}</span></a>
+        }
+        .into_any(),
         Offer::Free => {
             view! { <a class="button" href="/auth/login?return_to=%2Fdashboard">"Get started"</a> }.into_any()
         }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::Catalog;
 use crate::plan::PlanId;
 use crate::subscription::{Dispute, Status, Subscription};
 use crate::time::{Seconds, Timestamp};
@@ -49,11 +50,35 @@ pub enum Reason {
     UnknownPrice,
     /// The bank took a payment back, or is asked to.
     Disputed,
+    /// An operator granted the plan.
+    Granted,
+}
+
+/// A plan that an operator granted, with or without a subscription beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanGrant {
+    /// Which plan.
+    pub plan: PlanId,
+    /// Until when; `None` until it is revoked.
+    pub until: Option<Timestamp>,
+}
+
+impl Access {
+    /// The better of what the subscriptions give and what was granted; of equals the subscriptions. They go on
+    /// underneath, so that what they give counts again once the grant is over.
+    #[must_use]
+    pub fn or_granted(self, grant: Option<&PlanGrant>, catalog: &Catalog, now: Timestamp) -> Self {
+        let Some(grant) = grant.filter(|grant| grant.until.is_none_or(|until| now < until)) else { return self };
+        if catalog.is_at_least(&self.tier, &grant.plan) {
+            return self;
+        }
+        Self { tier: grant.plan.clone(), reason: Reason::Granted, review_at: grant.until, ..self }
+    }
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoSubscription,
         Self::Trial,
         Self::Paid,
@@ -65,6 +90,7 @@ impl Reason {
         Self::Paused,
         Self::UnknownPrice,
         Self::Disputed,
+        Self::Granted,
     ];
 
     /// Reads the word in the database.
@@ -86,6 +112,7 @@ impl Reason {
             Self::Paused => "The subscription is paused.",
             Self::UnknownPrice => "The subscription's price is not in the catalogue.",
             Self::Disputed => "A payment is disputed with the bank.",
+            Self::Granted => "The plan is granted.",
         }
     }
 
@@ -103,6 +130,7 @@ impl Reason {
             Self::Paused => "paused",
             Self::UnknownPrice => "unknown_price",
             Self::Disputed => "disputed",
+            Self::Granted => "granted",
         }
     }
 }

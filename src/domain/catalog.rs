@@ -13,6 +13,7 @@ use crate::plan::{Audience, FeatureId, Limit, MeterId, PackId, Period, Plan, Pla
 mod check;
 
 pub use check::Problem;
+pub(crate) use check::is_address;
 
 /// Everything that is sold, in one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -205,6 +206,21 @@ impl Catalog {
     /// between audiences it says nothing.
     pub fn rank(&self, id: &PlanId) -> Option<usize> {
         self.plans.iter().position(|plan| plan.id == *id)
+    }
+
+    /// Whether a plan is worth at least as much as another: by its place among the plans for one audience and against
+    /// the free plan, between audiences by all that it includes. One that is not in the catalogue is worth nothing.
+    pub fn is_at_least(&self, id: &PlanId, other: &PlanId) -> bool {
+        let (plan, than) = match (self.plan(id), self.plan(other)) {
+            (_, None) => return true,
+            (None, Some(_)) => return false,
+            (Some(plan), Some(than)) => (plan, than),
+        };
+        if plan.audience == than.audience || [id, other].contains(&&self.free_plan) {
+            return self.rank(id) >= self.rank(other);
+        }
+        let features = than.features.iter().all(|feature| plan.features.contains(feature));
+        features && self.meters.iter().all(|it| self.limit(id, &it.id).covers(self.limit(other, &it.id)))
     }
 
     /// The feature of that name.

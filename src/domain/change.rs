@@ -76,6 +76,36 @@ pub enum Refused {
     },
 }
 
+/// A number of seats that breaks a rule: nobody can choose it here, but it can be set at Stripe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SeatsBroken {
+    /// Outside the plan's range.
+    #[error("The subscription has {quantity} seats, and {refused}.")]
+    Range {
+        /// How many there are.
+        quantity: u32,
+        /// What is wrong with that.
+        refused: SeatsRefused,
+    },
+    /// Fewer than people.
+    #[error("{members} people are in the team and the subscription has {quantity} seats: add seats, or remove {}.", people(*.members - *.quantity))]
+    Members {
+        /// How many there are.
+        members: u32,
+        /// How many there is room for.
+        quantity: u32,
+    },
+}
+
+/// What is wrong with the seats that a subscription has; `None` where they are right or the plan has none.
+pub fn seats_broken(plan: &Plan, quantity: u32, members: u32) -> Option<SeatsBroken> {
+    let range = plan.seats?;
+    if members > quantity {
+        return Some(SeatsBroken::Members { members, quantity });
+    }
+    range.check(quantity).err().map(|refused| SeatsBroken::Range { quantity, refused })
+}
+
 /// What an organization has now that a smaller plan may have no room for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InUse {

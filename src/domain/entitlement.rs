@@ -271,6 +271,7 @@ impl Standing {
             // Off the subscription's plan, it is the free plan that includes it.
             Reason::NoSubscription
             | Reason::Paid
+            | Reason::Granted
             | Reason::GraceOver
             | Reason::Ended
             | Reason::NotPaid
@@ -291,6 +292,7 @@ impl Standing {
             Reason::NoSubscription
             | Reason::Trial
             | Reason::Paid
+            | Reason::Granted
             | Reason::Grace
             | Reason::PaidUntilEnd
             | Reason::UnknownPrice => return None,

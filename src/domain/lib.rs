@@ -16,6 +16,7 @@ pub mod organization;
 pub mod payment_method;
 pub mod plan;
 pub mod role;
+pub mod sales;
 pub mod subscription;
 pub mod time;
 pub mod top_up;

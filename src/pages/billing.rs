@@ -22,6 +22,15 @@ pub struct KeyDate {
     pub iso: String,
 }
 
+/// The seats of a subscription.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Seated {
+    /// How many.
+    pub quantity: u32,
+    /// The plan that they are of.
+    pub plan: String,
+}
+
 /// How an organization's billing stands.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct BillingView {
@@ -38,7 +47,7 @@ pub struct BillingView {
     /// `$60 / month`, where something is paid.
     pub price: Option<String>,
     /// How many seats, where the plan has seats.
-    pub seats: Option<u32>,
+    pub seats: Option<Seated>,
     /// What happens next, and when.
     pub date: Option<KeyDate>,
     /// What it is paid with: its name and, for a card, its expiry.
@@ -77,6 +86,8 @@ pub enum Remedy {
     KeepPlan(String),
     /// Pay with something else.
     PaymentMethod,
+    /// Have another number of seats of this plan.
+    Seats(String),
     /// Pay an invoice on Stripe's page.
     PayInvoice(String),
 }
@@ -159,8 +170,14 @@ fn remedy(remedy: Remedy) -> AnyView {
         Remedy::Reactivate => post("/api/subscription/reactivate", "Reactivate".to_owned()),
         Remedy::KeepPlan(plan) => post("/api/subscription/keep", format!("Keep {plan}")),
         Remedy::PaymentMethod => view! { <PaymentMethodButton words="Update payment method" /> }.into_any(),
+        Remedy::Seats(plan) => view! { <ChangeSeats plan /> }.into_any(),
         Remedy::PayInvoice(url) => view! { <a class="button" href=url>"Pay the invoice"</a> }.into_any(),
     }
+}
+
+#[component]
+fn ChangeSeats(plan: String) -> impl IntoView {
+    view! { <a class="button" href=at(format!("/settings/billing/change/{plan}"))>"Change seats"</a> }
 }
 
 #[component]
@@ -187,13 +204,14 @@ fn PlanCard(billing: BillingView) -> impl IntoView {
             </div>
             <dl class="facts">
                 {billing.price.map(|price| view! { <div><dt>"Price"</dt><dd>{price}</dd></div> })}
-                {billing.seats.map(|seats| view! { <div><dt>"Seats"</dt><dd>{seats}</dd></div> })}
+                {billing.seats.as_ref().map(|seats| view! { <div><dt>"Seats"</dt><dd data-testid="seats">{seats.quantity}</dd></div> })}
                 {billing.date.map(|date| view! { <div><dt>{date.label}</dt><dd><time datetime=date.iso>{date.text}</time></dd></div> })}
             </dl>
             {billing.may_manage.then(|| view! {
                 <div class="actions">
                     {(!paying).then(|| view! { <a class="button button-primary" href=at("/pricing")>"See plans"</a> })}
                     {billing.cancel.is_some().then(|| view! { <a class="button button-primary" href=at("/pricing")>"Change plan"</a> })}
+                    {billing.seats.filter(|_| billing.cancel.is_some()).map(|seats| view! { <ChangeSeats plan=seats.plan /> })}
                     {billing.cancel.map(|cancel| view! {
                         <AskInDialog label="Cancel subscription".to_owned() href=at("/settings/billing/cancel") title=format!("Cancel {}?", cancel.plan)>
                             <h2>{format!("Cancel {}?", cancel.plan)}</h2>

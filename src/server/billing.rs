@@ -239,7 +239,10 @@ impl App {
             0 => format!("customer-{organization}"),
             deleted => format!("customer-{organization}-{deleted}"),
         };
-        let made = self.stripe.create_customer(organization, &account.organization_name, &account.email, &key).await;
+        let made = self
+            .stripe
+            .create_customer((organization, account.kind), &account.organization_name, &account.email, &key)
+            .await;
         let made = match made {
             Err(stripe::Error::Unknown(reason)) => {
                 tracing::warn!(%organization, reason, "it is not known whether a customer was made");
@@ -248,7 +251,7 @@ impl App {
                 } else {
                     // Stripe keeps a failure under its key: this one needs another.
                     let (key, name) = (uuid::Uuid::new_v4().to_string(), &account.organization_name);
-                    self.stripe.create_customer(organization, name, &account.email, &key).await?
+                    self.stripe.create_customer((organization, account.kind), name, &account.email, &key).await?
                 }
             }
             made => made?,

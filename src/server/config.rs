@@ -12,7 +12,7 @@ use domain::catalog::{Catalog, Trial};
 use secrecy::SecretString;
 
 use super::catalog_file::{self, Unreadable};
-use super::mail::Mailer;
+use super::mail::{self, Mailer};
 use super::prices::PriceIds;
 
 /// A variable that Billhook reads.
@@ -85,14 +85,10 @@ pub const VARIABLES: &[Variable] = &[
         ReadBy::Both,
         "How often everything is compared with Stripe and put right, in minutes; 0 for never",
     ),
-    variable(
-        "API_CALLS_PER_SECOND",
-        Some("1000"),
-        ReadBy::Both,
-        "How many calls of the API each key has; 0 for no limit",
-    ),
+    variable("API_CALLS_PER_SECOND", Some("1000"), ReadBy::Both, "How many calls of the API a key has; 0 for no limit"),
     variable("SMTP_URL", None, ReadBy::Both, "The mail server, smtps://user:password@host; without it no mail is sent"),
     variable("MAIL_FROM", Some("billing@localhost"), ReadBy::Both, "The sender of mails"),
+    variable("SALES_EMAIL", Some("the catalogue's"), ReadBy::Both, "Where requests to sales are mailed"),
     variable("STRIPE_…_PRICE_ID", None, ReadBy::Serve, "One for each price, as named in the catalogue: price_…"),
     variable("STRIPE_API_BASE", Some("https://api.stripe.com"), ReadBy::Serve, "Where Stripe is"),
     variable(
@@ -181,6 +177,8 @@ pub struct Config {
     pub oidc: OidcConfig,
     /// The mail server; `None` where no mail is sent.
     pub mailer: Option<Mailer>,
+    /// Where requests to sales are mailed; `None` where they are only stored.
+    pub sales_email: Option<String>,
     /// How many calls of the API a key has each second; `None` for no limit.
     pub api_calls_per_second: Option<NonZeroU32>,
     /// How often everything is compared with Stripe; `None` for never.
@@ -226,6 +224,7 @@ impl Config {
             prices: catalog.as_ref().map(|catalog| reader.prices(catalog)).unwrap_or_default(),
             stripe: reader.stripe(),
             mailer: reader.mailer(),
+            sales_email: reader.sales_email(catalog.as_ref()),
             api_calls_per_second: NonZeroU32::new(reader.number("API_CALLS_PER_SECOND")),
             reconcile_every: reader.minutes("RECONCILE_MINUTES"),
             oidc: OidcConfig {
@@ -343,6 +342,11 @@ impl<'a> Reader<'a> {
         let url = self.variables.get("SMTP_URL")?;
         let mailer = Mailer::new(url, self.variables.or_default("MAIL_FROM"));
         mailer.map_err(|mistake| self.mistakes.push(mistake)).ok()
+    }
+
+    fn sales_email(&mut self, catalog: Option<&Catalog>) -> Option<String> {
+        let address = self.variables.get("SALES_EMAIL").or(catalog?.sales_email.as_deref())?;
+        mail::address(address).map_err(|mistake| self.mistakes.push(mistake)).ok()
     }
 
     /// A number where 0 stands for never or for no limit.

@@ -58,6 +58,13 @@ impl Mailer {
     }
 }
 
+/// An address that requests to sales can be sent to.
+pub fn address(text: &str) -> Result<String, String> {
+    let good = text.parse::<Mailbox>().is_ok();
+    let mistake = || format!("SALES_EMAIL is `{text}`: write an address such as Sales <sales@example.com>");
+    good.then(|| text.to_owned()).ok_or_else(mistake)
+}
+
 /// Works until `stop` changes.
 pub async fn work(app: App, mut stop: watch::Receiver<bool>) {
     let Some(mailer) = app.config.mailer.clone() else { return };

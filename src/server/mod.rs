@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::access::{Access, Policy};
+use domain::access::{Access, PlanGrant, Policy};
 use domain::catalog::Catalog;
 use domain::subscription::Subscription;
 use domain::time::{Seconds, Timestamp};
@@ -38,6 +38,7 @@ pub mod refunds;
 pub mod request_id;
 pub mod router;
 pub mod routes;
+mod sales;
 pub mod store;
 pub mod stripe;
 pub mod subscription;
@@ -48,7 +49,7 @@ use self::auth::Provider;
 use self::clock::Clock;
 use self::config::Config;
 use self::error::Error;
-use self::store::Store;
+use self::store::{Decide, Store};
 use self::stripe::Gateway;
 use crate::pages::api_docs::ApiDescription;
 
@@ -123,10 +124,13 @@ impl App {
         })))
     }
 
-    /// The access policy, as a function of an organization's subscriptions that can travel into a transaction.
-    pub fn access_rule(&self, now: Timestamp) -> impl Fn(&[Subscription]) -> Access + Send + 'static {
+    /// The access policy, as a function of an organization's subscriptions and of the plan that it was granted, that
+    /// can travel into a transaction.
+    pub fn access_rule(&self, now: Timestamp) -> impl Decide {
         let app = self.clone();
-        move |subscriptions| app.access(subscriptions, now)
+        move |subscriptions: &[Subscription], granted: Option<&PlanGrant>| {
+            app.access(subscriptions, now).or_granted(granted, &app.catalog, now)
+        }
     }
 
     /// The best that any of an organization's subscriptions gives.

@@ -1,6 +1,5 @@
 //! Which organization a request is about, and what the API says of a person's organizations.
 
-use domain::access::Reason;
 use domain::organization::UserId;
 use domain::plan::Limit;
 use domain::role::Permission;
@@ -8,7 +7,7 @@ use serde::Serialize;
 
 use super::App;
 use super::error::Error;
-use super::overview::tier_name;
+use super::overview::{tier_name, tier_sentence};
 use super::store::{Actor, Membership};
 use crate::error::Code;
 use crate::visitor::{Account, Place};
@@ -117,7 +116,7 @@ impl App {
             limits: plan
                 .map(|plan| plan.limits.iter().map(|(meter, limit)| (meter.to_string(), *limit)).collect())
                 .unwrap_or_default(),
-            reason: Reason::parse(&organization.tier_reason).map_or("", Reason::sentence).to_owned(),
+            reason: tier_sentence(&organization),
             id: organization.id.0,
             name: organization.name,
             kind: organization.kind.as_str(),

@@ -39,7 +39,7 @@ impl App {
         }
         let opening = self.stripe.open_purchase(
             &purchase.id,
-            &account.organization,
+            (&account.organization, account.kind),
             &pack.id,
             &customer,
             price,

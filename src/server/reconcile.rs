@@ -264,7 +264,8 @@ impl Run<'_> {
         let now = self.app.clock.now();
         let Some(stored) = self.app.store.organization(organization).await? else { return Ok(()) };
         let subscriptions = self.app.store.subscriptions(organization).await?;
-        let right = (self.app.access_rule(now))(&subscriptions).tier;
+        let granted = self.app.store.granted_plan(organization).await?;
+        let right = (self.app.access_rule(now))(&subscriptions, granted.as_ref()).tier;
         if right == stored.tier {
             return Ok(());
         }

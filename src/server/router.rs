@@ -16,8 +16,8 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use super::routes::{
-    account, billing, health, keys, organizations, playground, subscription, team, theme, top_ups, updates, usage,
-    webhook,
+    account, billing, health, keys, organizations, playground, sales, subscription, team, theme, top_ups, updates,
+    usage, webhook,
 };
 use super::{App, api, assets, auth, guard, pages, request_id};
 use crate::error::{AppError, Code};
@@ -107,6 +107,7 @@ pub fn with_session() -> Vec<Route> {
         gets("/playground", pages::render),
         posts("/playground", playground::press),
         posts("/api/top-ups", top_ups::set),
+        posts("/api/contact-sales", sales::contact),
         posts("/api/time-zone", usage::time_zone),
         gets("/settings/usage/ledger.csv", usage::ledger),
         gets("/api/updates", updates::updates),

@@ -224,7 +224,8 @@ impl App {
     fn target(&self, wanted: &Terms) -> Result<Target<'_>, Error> {
         let price = self.config.prices.price(&wanted.plan, wanted.period);
         let price = price.ok_or_else(|| Error::refused(Code::Invalid, "This plan is not for sale."))?;
-        Ok(Target { price, quantity: wanted.quantity })
+        let audience = self.catalog.plan(&wanted.plan).map(|plan| plan.audience).unwrap_or_default();
+        Ok(Target { price, quantity: wanted.quantity, audience })
     }
 
     /// Writes an action into the time line and syncs with what it led to.

@@ -55,6 +55,7 @@ fn values_that_cannot_be_right_are_refused() {
     for (name, value, words) in [
         ("BILLHOOK_ADDR", "localhost", "address and a port"),
         ("PUBLIC_URL", "http://example.com", "https://"),
+        ("SALES_EMAIL", "sales", "sales@example.com"),
         ("PUBLIC_URL", "https://example.com/path", "without a path"),
         ("STRIPE_SECRET_KEY", "pk_test_1", "not a secret key"),
         ("STRIPE_WEBHOOK_SECRET", "secret", "whsec_"),

@@ -25,6 +25,8 @@ mod queries;
 mod race;
 mod readme;
 mod restart;
+mod sales;
+mod seats;
 mod team;
 mod tenants;
 mod tidy;

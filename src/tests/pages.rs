@@ -12,8 +12,8 @@ async fn the_pricing_page_shows_every_plan_of_every_catalogue() {
         assert_eq!(status, StatusCode::OK);
         for plan in &world.app.catalog.plans {
             assert!(text.contains(&format!("data-testid=\"price-{}\"", plan.id)), "{catalog}: {}", plan.id);
-            let offered =
-                if plan.contact_sales { "/contact-sales".to_owned() } else { format!("/checkout/{}", plan.id) };
+            let way = if plan.contact_sales { "/contact-sales?plan=" } else { "/checkout/" };
+            let offered = format!("{way}{}", plan.id);
             assert!(plan.id == world.app.catalog.free_plan || text.contains(&offered), "{catalog}: {}", plan.id);
         }
     }

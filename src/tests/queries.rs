@@ -5,6 +5,10 @@ use std::collections::BTreeSet;
 use std::fmt::{Debug, Write as _};
 use std::sync::{Mutex, PoisonError};
 
+use domain::access::PlanGrant;
+use domain::organization::OrganizationId;
+use domain::plan::PlanId;
+use domain::time::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AnyPool, AssertSqlSafe, Row};
@@ -84,6 +88,12 @@ async fn a_day(world: &World) {
     ] {
         ada.send_json(path, &body).await;
     }
+    let asked = [("name", "A"), ("email", "a@b.example"), ("company", "C"), ("message", "More.")];
+    ada.post("/api/contact-sales", &asked).await;
+    assert_eq!(world.app.store.sales_requests(Timestamp(i64::MAX), 5).await.unwrap().len(), 1);
+    let grant = PlanGrant { plan: PlanId::parse("scale").unwrap(), until: None };
+    world.app.grant_plan(OrganizationId(organization.clone()), grant, "a pilot").await.unwrap();
+    world.app.revoke_plan(&OrganizationId(organization.clone()), "over").await.unwrap();
     let pack = ada.post("/api/packs/checkout", &[("pack", "build-hours")]).await;
     ada.get(&ada.pay(&location(&pack)).await).await;
     world.settled().await;

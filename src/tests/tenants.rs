@@ -65,6 +65,7 @@ const ROUTES: &[(&str, &str, Outcome)] = &[
     ("GET", "/playground", Own),
     ("POST", "/playground", Own),
     ("POST", "/api/top-ups", Own),
+    ("POST", "/api/contact-sales", Own),
     ("POST", "/api/time-zone", Own),
     ("GET", "/settings/usage/ledger.csv", Own),
     ("GET", "/api/updates", Own),

@@ -171,7 +171,7 @@ fn wrong_carry_over(meter: &Meter) -> Option<String> {
 }
 
 /// Whether a `mailto:` link to it can work; whether anybody reads it there, nobody can see from here.
-fn is_address(text: &str) -> bool {
+pub(crate) fn is_address(text: &str) -> bool {
     let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c == '@' || c.is_whitespace());
     text.split_once('@').is_some_and(|(name, host)| plain(name) && plain(host))
 }

@@ -1,7 +1,7 @@
 //! The access policy, status by status.
 
-use super::{DAY, plan_id, subscription};
-use crate::access::{Access, Policy, Reason};
+use super::{DAY, catalog, plan_id, subscription};
+use crate::access::{Access, PlanGrant, Policy, Reason};
 use crate::subscription::{Dispute, Status, Subscription};
 use crate::time::{Seconds, Timestamp};
 use crate::window::PaidPeriod;
@@ -148,4 +148,32 @@ fn a_dispute_that_was_won_leaves_no_trace() {
     for word in ["needs_response", "under_review", "warning_needs_response", "a_new_word"] {
         assert_eq!(Dispute::parse(word), Some(Dispute::Open), "{word}");
     }
+}
+
+#[test]
+fn of_a_subscription_and_a_grant_the_larger_counts_and_says_so() {
+    let catalog = catalog("protocol-guide");
+    let now = Timestamp(DAY);
+    let of = |status, plan: &str, until: Option<i64>| {
+        let grant = PlanGrant { plan: plan_id(plan), until: until.map(Timestamp) };
+        policy().access(Some(&subscription(status)), Some(&plan_id("pro")), now).or_granted(Some(&grant), &catalog, now)
+    };
+    let granted = of(Status::Active, "enterprise", Some(9 * DAY));
+    assert_eq!((granted.tier.as_str(), granted.reason), ("enterprise", Reason::Granted));
+    assert_eq!(granted.review_at, Some(Timestamp(9 * DAY)));
+    assert_eq!(granted.subscribed, Some(plan_id("pro")), "the subscription is still known");
+    assert!(granted.paid.is_some(), "and so is what it paid for");
+    // Without an end, and without anything beside it.
+    assert_eq!(of(Status::Unpaid, "pro", None).review_at, None);
+    assert_eq!(of(Status::Unpaid, "pro", None).reason, Reason::Granted);
+    // The same plan, a smaller one, one that is over, one that nobody sells any more.
+    for (plan, until) in [("pro", None), ("free", None), ("enterprise", Some(DAY)), ("gone", None)] {
+        assert_eq!(of(Status::Active, plan, until), access(&subscription(Status::Active), DAY), "{plan}");
+    }
+    // Between audiences the one that includes all of the other; of two that do not, the one that was granted.
+    assert_eq!(of(Status::Active, "department-enterprise", None).tier, plan_id("department-enterprise"));
+    assert_eq!(of(Status::Active, "department-starter", None).tier, plan_id("department-starter"));
+    assert!(catalog.is_at_least(&plan_id("department-enterprise"), &plan_id("pro")));
+    assert!(!catalog.is_at_least(&plan_id("pro"), &plan_id("department-starter")));
+    assert!(!catalog.is_at_least(&plan_id("gone"), &plan_id("free")));
 }

@@ -44,7 +44,7 @@ pub(super) fn standing(tier: &str) -> Standing {
 fn pro(reason: Reason) -> Standing {
     let (tier, until) = match reason {
         Reason::Trial | Reason::Paid => ("pro", None),
-        Reason::Grace | Reason::PaidUntilEnd => ("pro", Some(UNTIL)),
+        Reason::Grace | Reason::PaidUntilEnd | Reason::Granted => ("pro", Some(UNTIL)),
         _ => ("free", None),
     };
     let known = !matches!(reason, Reason::NoSubscription | Reason::UnknownPrice);
@@ -93,7 +93,7 @@ fn assert_meter(answer: &MeterAnswer, why: Why, message: &str, unlocked_by: Opti
 fn a_feature_of_the_plan_is_answered_for_every_reason() {
     let builder = catalog("builder");
     let until = Some(UNTIL.0);
-    let rows: [(Reason, Row); 11] = [
+    let rows: [(Reason, Row); 12] = [
         (Reason::NoSubscription, (Why::NotInPlan, "Not included in Free.", None, Some("starter"))),
         (Reason::Trial, (Why::Trial, "Included in Pro. The trial is running.", None, None)),
         (Reason::Paid, (Why::Plan, "Included in Pro.", None, None)),
@@ -125,6 +125,7 @@ fn a_feature_of_the_plan_is_answered_for_every_reason() {
             Reason::Disputed,
             (Why::Disputed, "Pro includes it, but a payment is disputed with the bank.", None, Some("pro")),
         ),
+        (Reason::Granted, (Why::Plan, "Included in Pro.", until, None)),
     ];
     assert_eq!(rows.map(|(reason, _)| reason), Reason::ALL);
     for (reason, row) in rows {
@@ -197,6 +198,7 @@ fn a_meter_is_answered_for_every_reason() {
             "Pro includes 150 build hours, but a payment is disputed with the bank.",
             Some("pro"),
         ),
+        (Reason::Granted, Why::Plan, "Pro includes 150 build hours.", None),
     ];
     assert_eq!(rows.map(|(reason, ..)| reason), Reason::ALL);
     for (reason, why, message, unlocked_by) in rows {
@@ -543,7 +545,8 @@ proptest! {
     #[test]
     fn every_answer_is_of_one_piece((catalog, somebody, reason, chosen, amount) in somebody()) {
         let plan = &catalog.plans[chosen.index(catalog.plans.len())];
-        let on_plan = matches!(reason, Reason::Trial | Reason::Paid | Reason::Grace | Reason::PaidUntilEnd);
+        let giving = [Reason::Trial, Reason::Paid, Reason::Grace, Reason::PaidUntilEnd, Reason::Granted];
+        let on_plan = giving.contains(&reason);
         let tier = if on_plan { &plan.id } else { &catalog.free_plan };
         let kind = if plan.audience == Audience::Team { Kind::Team } else { Kind::Personal };
         let standing = Standing { tier: tier.clone(), subscribed: Some(plan.id.clone()), reason, kind, ..somebody };

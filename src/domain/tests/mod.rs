@@ -23,6 +23,7 @@ mod news;
 mod plan;
 mod properties;
 mod role;
+mod sales;
 mod schema;
 mod subscription;
 mod top_up;

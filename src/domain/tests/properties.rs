@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{CATALOGS, catalog, catalog_json, plan_id, read};
-use crate::access::{Policy, Reason};
+use crate::access::{PlanGrant, Policy, Reason};
 use crate::money::{Currency, Money};
 use crate::plan::{FeatureId, Limit, Price, Seats};
 use crate::subscription::{Dispute, Status, Subscription};
@@ -71,6 +71,34 @@ proptest! {
         let unlocked = matches!(access.reason, Reason::Trial | Reason::Paid | Reason::Grace | Reason::PaidUntilEnd);
         prop_assert_eq!(access.tier.as_str(), if unlocked { "pro" } else { "free" });
         prop_assert!(!unlocked || (known && subscription.is_some()));
+    }
+
+    /// With a grant the tier is never lower than the subscription's, and never lower than the grant's while that lasts;
+    /// after it, everything is as if it had never been.
+    #[test]
+    fn a_grant_only_adds_and_ends(
+        policy in any_policy(),
+        subscription in option::of(any_subscription()),
+        sold in prop::sample::select(vec!["starter", "pro", "scale"]),
+        granted in prop::sample::select(vec!["free", "starter", "pro", "scale"]),
+        until in option::of(timestamp()),
+        now in timestamp(),
+    ) {
+        let catalog = catalog("builder");
+        let alone = policy.access(subscription.as_ref(), Some(&plan_id(sold)), now);
+        let grant = PlanGrant { plan: plan_id(granted), until };
+        let both = alone.clone().or_granted(Some(&grant), &catalog, now);
+        prop_assert!(catalog.is_at_least(&both.tier, &alone.tier));
+        if until.is_none_or(|until| now < until) {
+            prop_assert!(catalog.is_at_least(&both.tier, &grant.plan));
+            prop_assert_eq!(both.reason == Reason::Granted, both.tier != alone.tier);
+        } else {
+            prop_assert_eq!(&both, &alone);
+        }
+        if both.reason == Reason::Granted {
+            prop_assert_eq!(both.review_at, until, "its end comes by itself");
+        }
+        prop_assert_eq!((both.subscribed, both.paid), (alone.subscribed, alone.paid));
     }
 
     /// Where an answer says when it changes, it holds until that moment and not after; otherwise it holds for ever.

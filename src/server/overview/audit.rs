@@ -86,6 +86,11 @@ impl App {
                 let end = until(&detail["expires_at"]).map(|day| format!(", until {day}")).unwrap_or_default();
                 format!("Given: {}{end} ({}).", self.granted_said(detail)?, text("reason")?)
             }
+            "plan_granted" => {
+                let end = until(&detail["expires_at"]).map(|day| format!(" until {day}")).unwrap_or_default();
+                format!("Granted {}{end} ({}).", plan("plan")?, text("reason")?)
+            }
+            "plan_revoked" => format!("Took the granted plan {} back ({}).", plan("plan")?, text("reason")?),
             "taken_back" => format!("A pack was paid back: {} taken back.", self.granted_said(detail)?),
             "key_made" => format!("Made the API key {}.", text("name")?),
             "key_revoked" => format!("Revoked the API key {}.", text("key")?),

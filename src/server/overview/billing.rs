@@ -1,8 +1,10 @@
 //! The billing settings: how the plan stands, what deserves a banner, what it is paid with, and the invoices.
 
 use domain::access::Reason;
+use domain::change;
 use domain::invoice::{self, Invoice};
 use domain::organization::Organization;
+use domain::plan::Plan;
 use domain::role::Permission;
 use domain::subscription::{Status, Subscription};
 use domain::time::Timestamp;
@@ -10,7 +12,7 @@ use domain::time::Timestamp;
 use super::{day, format, tier_name};
 use crate::components::notice::Tone;
 use crate::error::Code;
-use crate::pages::billing::{Banner, BillingView, InvoiceLine, KeyDate, Remedy};
+use crate::pages::billing::{Banner, BillingView, InvoiceLine, KeyDate, Remedy, Seated};
 use crate::pages::cancel::CancelView;
 use crate::server::App;
 use crate::server::error::Error;
@@ -61,6 +63,11 @@ impl App {
             };
             standing.banners()
         });
+        banners.extend(self.granted(&organization, live.first().copied()));
+        if let Some(subscription) = live.first() {
+            let members = self.store.members(&account.organization).await?;
+            banners.splice(0..0, self.seats_broken(subscription, members));
+        }
         if live.len() > 1 {
             banners.insert(0, two_subscriptions());
         }
@@ -70,12 +77,12 @@ impl App {
             organization: account.organization_name.clone(),
             tier_name: account.tier_name.clone(),
             summary: plan.map(|plan| plan.summary.clone()).unwrap_or_default(),
-            status: current.map_or("Free", status_word).to_owned(),
+            status: current.map_or(if is_granted(&organization) { "Granted" } else { "Free" }, status_word).to_owned(),
             banners,
             price: running.and_then(|subscription| self.price_line(subscription)),
             seats: running
-                .filter(|_| plan.is_some_and(|plan| plan.seats.is_some()))
-                .map(|subscription| subscription.quantity),
+                .and_then(|subscription| self.seated(subscription))
+                .map(|(plan, subscription)| Seated { quantity: subscription.quantity, plan: plan.id.to_string() }),
             date: current.and_then(key_date),
             payment_method: method.map(|method| {
                 let expires = method.expires.map(|(month, year)| format!("{month:02}/{year}"));
@@ -118,6 +125,34 @@ impl App {
                 .collect(),
             reasons: FEEDBACK.iter().map(|(word, text)| ((*word).to_owned(), (*text).to_owned())).collect(),
         }
+    }
+
+    /// The subscription with its plan, where that has seats.
+    fn seated<'a>(&self, subscription: &'a Subscription) -> Option<(&Plan, &'a Subscription)> {
+        let terms = self.terms_of(subscription)?;
+        self.catalog.plan(&terms.plan).filter(|plan| plan.seats.is_some()).map(|plan| (plan, subscription))
+    }
+
+    /// A number of seats that was set at Stripe is accepted. Where it breaks a rule, the page says so.
+    fn seats_broken(&self, subscription: &Subscription, members: u32) -> Option<Banner> {
+        let (plan, subscription) = self.seated(subscription)?;
+        let broken = change::seats_broken(plan, subscription.quantity, members)?;
+        let remedies = vec![Remedy::Seats(plan.id.to_string())];
+        Some(Banner { tone: Tone::Warning, text: broken.to_string(), remedies })
+    }
+
+    /// That the plan was granted, and what becomes of a subscription beside it.
+    fn granted(&self, organization: &Organization, running: Option<&Subscription>) -> Option<Banner> {
+        if !is_granted(organization) {
+            return None;
+        }
+        let plan = tier_name(&self.catalog, &organization.tier);
+        let until = organization.tier_review_at.map(|at| format!(" until {}", day(at))).unwrap_or_default();
+        let beside = running.map_or_else(String::new, |subscription| {
+            format!(" Your subscription to {} goes on and is charged as before.", self.plan_name(&subscription.price))
+        });
+        let text = format!("{plan} is granted to {}{until}.{beside}", organization.name);
+        Some(Banner { tone: Tone::Info, text, remedies: Vec::new() })
     }
 
     /// `$60 / month`, with the seats counted in.
@@ -209,6 +244,12 @@ impl Standing<'_> {
     fn changing(&self) -> Option<Banner> {
         let next = self.subscription.next.as_ref()?;
         let (plan, to) = (self.named(&self.subscription.price), self.named(&next.price));
+        let (seats, left) = (self.subscription.quantity, next.quantity);
+        if next.price == self.subscription.price && seats != left {
+            let text =
+                format!("Changes from {seats} to {left} seats on {}. You keep all of them until then.", day(next.at));
+            return Some(Banner { tone: Tone::Info, text, remedies: vec![Remedy::KeepPlan(format!("{seats} seats"))] });
+        }
         let text = format!("Changes to {to} on {}. You keep {plan} until then.", day(next.at));
         Some(Banner { tone: Tone::Info, text, remedies: vec![Remedy::KeepPlan(plan)] })
     }
@@ -244,6 +285,10 @@ impl Standing<'_> {
     fn named(&self, price: &str) -> String {
         self.app.plan_name(price)
     }
+}
+
+fn is_granted(organization: &Organization) -> bool {
+    Reason::parse(&organization.tier_reason) == Some(Reason::Granted)
 }
 
 fn two_subscriptions() -> Banner {

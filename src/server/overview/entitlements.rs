@@ -95,7 +95,7 @@ impl App {
             return offer("See the plans".to_owned(), "/pricing".to_owned());
         };
         if plan.contact_sales {
-            return offer(format!("Contact Sales about {}", plan.name), "/contact-sales".to_owned());
+            return offer(format!("Contact Sales about {}", plan.name), format!("/contact-sales?plan={}", plan.id));
         }
         let words = format!("Upgrade to {}", plan.name);
         match self.running(&account.organization).await? {
@@ -132,6 +132,7 @@ impl App {
             Reason::NoSubscription
             | Reason::Trial
             | Reason::Paid
+            | Reason::Granted
             | Reason::PaidUntilEnd
             | Reason::Ended
             | Reason::UnknownPrice => Why::NotInPlan,

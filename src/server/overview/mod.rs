@@ -14,7 +14,9 @@ mod usage;
 pub use status::SubscriptionView;
 pub(super) use usage::{moment, who};
 
+use domain::access::Reason;
 use domain::catalog::Catalog;
+use domain::organization::Organization;
 use domain::plan::{Plan, PlanId};
 use domain::subscription::Status;
 use domain::time::{Seconds, Timestamp};
@@ -69,6 +71,15 @@ impl App {
 /// A tier's name in the catalogue; a tier that is no longer in it is called by its id.
 pub fn tier_name(catalog: &Catalog, tier: &PlanId) -> String {
     catalog.plan(tier).map_or_else(|| tier.to_string(), |plan| plan.name.clone())
+}
+
+/// Why an organization is on its tier, in a sentence.
+pub fn tier_sentence(organization: &Organization) -> String {
+    match (Reason::parse(&organization.tier_reason), organization.tier_review_at) {
+        (Some(Reason::Granted), Some(until)) => format!("The plan is granted until {}.", day(until)),
+        (Some(reason), _) => reason.sentence().to_owned(),
+        (None, _) => String::new(),
+    }
 }
 
 /// `21 December 2026`, in UTC.

@@ -1,13 +1,12 @@
 //! A subscription as the API says it.
 
-use domain::access::Reason;
 use domain::organization::OrganizationId;
 use domain::subscription::{NextTerms, PendingChange, Subscription};
 use domain::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::tier_name;
+use super::{tier_name, tier_sentence};
 use crate::server::App;
 use crate::server::error::Error;
 
@@ -54,11 +53,7 @@ impl App {
         Ok(SubscriptionView {
             tier: tier.to_string(),
             tier_name: tier_name(&self.catalog, tier),
-            reason: organization
-                .as_ref()
-                .and_then(|organization| Reason::parse(&organization.tier_reason))
-                .map_or("", Reason::sentence)
-                .to_owned(),
+            reason: organization.as_ref().map(tier_sentence).unwrap_or_default(),
             subscription: running.map(|subscription| self.as_running(subscription)),
         })
     }

@@ -6,7 +6,8 @@ use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Form, Json};
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Number, json};
 
 use crate::error::{AppError, Code};
 
@@ -58,4 +59,20 @@ impl<S: Send + Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for Bo
             Ok(Self { value, wanted: Wanted::Redirect })
         }
     }
+}
+
+/// What a form sends as text, and a program may send as a number or as yes and no.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Text {
+        Typed(String),
+        Number(Number),
+        Flag(bool),
+    }
+    Ok(match Text::deserialize(deserializer)? {
+        Text::Typed(text) => text,
+        Text::Number(number) => number.to_string(),
+        Text::Flag(yes) => if yes { "yes" } else { "" }.to_owned(),
+    })
 }

@@ -7,6 +7,7 @@ pub mod health;
 pub mod keys;
 pub mod organizations;
 pub mod playground;
+pub mod sales;
 pub mod subscription;
 pub mod team;
 pub mod theme;

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::body::{Body, Wanted};
+use super::body::{Body, Wanted, text};
 use crate::app::Findings;
 use crate::components::top_ups::{TopUpForm, Wrong};
 use crate::error::Code;
@@ -33,22 +33,6 @@ pub struct TopUpBody {
     /// Empty where the box is not ticked.
     #[serde(default, deserialize_with = "text")]
     agree: String,
-}
-
-/// What a form sends as text, and a program may send as a number or as yes and no.
-fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Text {
-        Typed(String),
-        Number(serde_json::Number),
-        Flag(bool),
-    }
-    Ok(match Text::deserialize(deserializer)? {
-        Text::Typed(text) => text,
-        Text::Number(number) => number.to_string(),
-        Text::Flag(yes) => if yes { "yes" } else { "" }.to_owned(),
-    })
 }
 
 /// Does it, or shows the form again with what is wrong.

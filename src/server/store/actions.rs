@@ -105,6 +105,23 @@ pub enum Action {
         #[serde(skip_serializing_if = "Option::is_none")]
         expires_at: Option<Timestamp>,
     },
+    /// An operator granted a plan.
+    PlanGranted {
+        /// Which.
+        plan: PlanId,
+        /// Why.
+        reason: String,
+        /// When it ends.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Timestamp>,
+    },
+    /// An operator took a granted plan back.
+    PlanRevoked {
+        /// Which.
+        plan: PlanId,
+        /// Why.
+        reason: String,
+    },
     /// Somebody was sent to pay for a pack.
     PackCheckoutStarted {
         /// Which.
@@ -294,6 +311,8 @@ impl Action {
             Self::Dispute { .. } => "dispute",
             Self::CustomerDeleted { .. } => "customer_deleted",
             Self::Granted { .. } => "granted",
+            Self::PlanGranted { .. } => "plan_granted",
+            Self::PlanRevoked { .. } => "plan_revoked",
             Self::TakenBack { .. } => "taken_back",
             Self::PackCheckoutStarted { .. } => "pack_checkout_started",
             Self::Tier { .. } => "tier",

@@ -180,19 +180,30 @@ pub(super) async fn write(
     wall: Timestamp,
 ) -> Result<(), Error> {
     for mail in mails {
-        sqlx::query(
-            "INSERT INTO mails (id, organization_id, recipient, subject, body, status, attempts, next_attempt_at,
-                 created_at)
-             VALUES ($1, $2, $3, $4, $5, 'waiting', 0, $6, $6)",
-        )
-        .bind(new_id("mai"))
-        .bind(&organization.0)
-        .bind(mail.recipient)
-        .bind(mail.subject)
-        .bind(mail.body)
-        .bind(wall.0)
-        .execute(&mut *connection)
-        .await?;
+        put(connection, Some(organization), mail, wall).await?;
     }
+    Ok(())
+}
+
+/// The same for one mail, which may be about no organization.
+pub(super) async fn put(
+    connection: &mut AnyConnection,
+    organization: Option<&OrganizationId>,
+    mail: NewMail,
+    wall: Timestamp,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO mails (id, organization_id, recipient, subject, body, status, attempts, next_attempt_at,
+             created_at)
+         VALUES ($1, $2, $3, $4, $5, 'waiting', 0, $6, $6)",
+    )
+    .bind(new_id("mai"))
+    .bind(organization.map(|organization| organization.0.clone()))
+    .bind(mail.recipient)
+    .bind(mail.subject)
+    .bind(mail.body)
+    .bind(wall.0)
+    .execute(connection)
+    .await?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The transaction of the one sync: what Stripe told of a subscription, and everything that follows from it, together
 //! or not at all. This is the only place that writes subscriptions and tiers.
 
-use domain::access::Access;
+use domain::access::{Access, PlanGrant};
 use domain::invoice::Invoice;
 use domain::news::{Horizon, News, Verdict, judge};
 use domain::organization::{Organization, OrganizationId, UserId};
@@ -14,7 +14,7 @@ use sqlx::AnyConnection;
 use super::accounts::{lock, lock_by_customer};
 use super::audit::{self, Action, Actor, Standing};
 use super::subscriptions::{Stored, load, upsert};
-use super::{Decision, Error, Store, changes, events, invoices};
+use super::{Decision, Error, Store, changes, events, invoices, plan_grants};
 
 /// A subscription as Stripe answered, with what is shown beside it.
 #[derive(Clone, Debug)]
@@ -117,10 +117,10 @@ impl Synced {
     }
 }
 
-/// Decides the tier from all of an organization's subscriptions.
-pub trait Decide: Fn(&[Subscription]) -> Access + Send + 'static {}
+/// Decides the tier from all of an organization's subscriptions and the plan that it was granted.
+pub trait Decide: Fn(&[Subscription], Option<&PlanGrant>) -> Access + Send + 'static {}
 
-impl<D: Fn(&[Subscription]) -> Access + Send + 'static> Decide for D {}
+impl<D: Fn(&[Subscription], Option<&PlanGrant>) -> Access + Send + 'static> Decide for D {}
 
 /// The two clocks: `now` decides dates, `wall` is when this machine did it.
 #[derive(Clone, Copy, Debug)]
@@ -293,7 +293,8 @@ pub(super) async fn settle(
 ) -> Result<PlanId, Error> {
     let subscriptions: Vec<_> =
         load(connection, &organization.id).await?.into_iter().map(|stored| stored.subscription).collect();
-    let access = decide(&subscriptions);
+    let granted = plan_grants::current(connection, &organization.id).await?;
+    let access = decide(&subscriptions, granted.as_ref());
     sqlx::query(
         "UPDATE organizations SET subscription_tier = $2, tier_reason = $3, tier_review_at = $4, subscribed_plan = $5,
              paid_from = $6, paid_until = $7 WHERE id = $1",

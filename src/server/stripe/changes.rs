@@ -1,5 +1,8 @@
 //! Calls about a running subscription: reading it, ending it, changing it, and what a change would cost.
 
+use std::collections::HashMap;
+
+use domain::plan::Audience;
 use domain::subscription::Subscription;
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,9 +25,9 @@ use stripe_billing::subscription_schedule::{
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_shared::SubscriptionScheduleEndBehavior;
 
-use super::gateway::{Error, Gateway};
+use super::gateway::{Error, Gateway, subscription_type};
 use super::invoice::{Preview, StripePreview};
-use super::objects::{Reference, WithId};
+use super::objects::{Reference, WithId, metadata};
 use super::subscription::{self, EXPAND, Fetched};
 
 /// What a subscription is to become.
@@ -34,6 +37,8 @@ pub struct Target<'a> {
     pub price: &'a str,
     /// How many of it.
     pub quantity: u32,
+    /// Whom the plan is for.
+    pub audience: Audience,
 }
 
 /// Why somebody leaves, in Stripe's words.
@@ -188,6 +193,10 @@ impl Gateway {
         next.proration_behavior = Some(UpdateSubscriptionSchedulePhasesProrationBehavior::None);
         let request = UpdateSubscriptionSchedule::new(schedule.id.as_str())
             .end_behavior(SubscriptionScheduleEndBehavior::Release)
+            .metadata(HashMap::from([(
+                metadata::SUBSCRIPTION_TYPE.to_owned(),
+                subscription_type(target.audience).to_owned(),
+            )]))
             .phases(vec![present.again(), next]);
         self.ask_once(request).await
     }

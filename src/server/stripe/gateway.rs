@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use domain::organization::OrganizationId;
+use domain::organization::{Kind, OrganizationId};
 use domain::plan::{Audience, PackId, Plan};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -138,15 +138,15 @@ impl Gateway {
     /// Makes the customer of an organization. With the same key there is one however often it is asked.
     pub async fn create_customer(
         &self,
-        organization: &OrganizationId,
+        (organization, kind): (&OrganizationId, Kind),
         name: &str,
         email: &str,
         key: &str,
     ) -> Result<String, Error> {
-        let request = CreateCustomer::new()
-            .name(name)
-            .email(email)
-            .metadata(HashMap::from([(metadata::ORGANIZATION.to_owned(), organization.0.clone())]));
+        let request = CreateCustomer::new().name(name).email(email).metadata(HashMap::from([
+            (metadata::ORGANIZATION.to_owned(), organization.0.clone()),
+            (metadata::SUBSCRIPTION_TYPE.to_owned(), customer_type(kind).to_owned()),
+        ]));
         let customer: WithId = self.create(request, key).await?;
         Ok(customer.id)
     }
@@ -199,7 +199,7 @@ impl Gateway {
     pub async fn open_purchase(
         &self,
         key: &str,
-        organization: &OrganizationId,
+        (organization, kind): (&OrganizationId, Kind),
         pack: &PackId,
         customer: &str,
         price: &str,
@@ -209,6 +209,7 @@ impl Gateway {
             (metadata::ORGANIZATION.to_owned(), organization.0.clone()),
             (metadata::PURCHASE.to_owned(), key.to_owned()),
             (metadata::PACK.to_owned(), pack.to_string()),
+            (metadata::SUBSCRIPTION_TYPE.to_owned(), customer_type(kind).to_owned()),
         ]);
         // The charge has it as well, so that a refund says what it is of.
         let mut payment = CreateCheckoutSessionPaymentIntentData::new();
@@ -304,10 +305,18 @@ fn back(public_url: &str, organization: &OrganizationId, path: &str) -> String {
 }
 
 /// The word in metadata that tells department subscriptions from individual ones on every Stripe object.
-fn subscription_type(audience: Audience) -> &'static str {
+pub(super) fn subscription_type(audience: Audience) -> &'static str {
     match audience {
         Audience::Individual => "individual",
         Audience::Team => "department",
+    }
+}
+
+/// The same word for what is no subscription: it goes by who pays.
+pub(super) fn customer_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Personal => subscription_type(Audience::Individual),
+        Kind::Team => subscription_type(Audience::Team),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use domain::invoice::{Invoice, Status};
 use domain::money::Currency;
-use domain::organization::OrganizationId;
+use domain::organization::{Kind, OrganizationId};
 use domain::plan::PackId;
 use serde::Serialize;
 use serde_json::Value;
@@ -18,7 +18,7 @@ use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::customer::{ListPaymentMethodsCustomer, RetrieveCustomer};
 use stripe_shared::InvoiceCollectionMethod;
 
-use super::gateway::{Error, Gateway};
+use super::gateway::{Error, Gateway, customer_type};
 use super::lists::named;
 use super::objects::{Page, WithId, metadata};
 use super::subscription::id_of;
@@ -42,6 +42,8 @@ pub struct NewBill<'a> {
     pub purchase: &'a str,
     /// Whose.
     pub organization: &'a OrganizationId,
+    /// What that is.
+    pub kind: Kind,
     /// What is bought.
     pub pack: &'a PackId,
     /// What the customer reads.
@@ -113,6 +115,7 @@ impl Gateway {
             (metadata::ORGANIZATION.to_owned(), bill.organization.0.clone()),
             (metadata::PURCHASE.to_owned(), bill.purchase.to_owned()),
             (metadata::PACK.to_owned(), bill.pack.to_string()),
+            (metadata::SUBSCRIPTION_TYPE.to_owned(), customer_type(bill.kind).to_owned()),
         ]);
         let Ok(currency) = bill.currency.code().parse::<stripe_types::Currency>();
         let request = CreateInvoice::new()

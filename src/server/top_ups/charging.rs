@@ -137,6 +137,7 @@ async fn draft(app: &App, top_up: &TopUp, pack: &PackId, money: &Money, customer
     let bill = NewBill {
         purchase: &top_up.id,
         organization: &top_up.organization,
+        kind: app.standing(&top_up.organization).await?.0.kind,
         pack,
         description: &description,
         customer,
