@@ -21,7 +21,7 @@ pub enum Role {
 }
 
 /// Something that not everybody may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Permission {
     /// Buy, change and cancel subscriptions, and open the customer portal.
     ManageBilling,

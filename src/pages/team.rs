@@ -1,6 +1,6 @@
 //! `/settings/team`: who is in the organization and as what, who is invited, and what becomes of the organization.
 
-use domain::role::Role;
+use domain::role::{Permission, Role};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -18,20 +18,14 @@ pub struct TeamView {
     pub organization: String,
     /// Whether it is one person's own.
     pub personal: bool,
-    /// What this person is there.
-    pub role: Role,
     /// Owners first.
     pub members: Vec<MemberLine>,
     /// Open and expired ones, for whoever may invite.
     pub invitations: Vec<InvitationLine>,
     /// What this person may invite others as; nothing for whoever may not invite.
     pub grants: Vec<Role>,
-    /// Whether this person may change the name.
-    pub may_rename: bool,
-    /// Whether they may hand it over.
-    pub may_transfer: bool,
-    /// Whether they may delete it.
-    pub may_delete: bool,
+    /// What else this person may do here.
+    pub permissions: Vec<Permission>,
     /// The plan that would end with it.
     pub subscribed: Option<String>,
     /// Whether there is a mail server.
@@ -122,6 +116,9 @@ fn Team(team: TeamView, problem: Option<AppError>, done: Option<String>) -> impl
         format!("Who is in {}, and as what.", team.organization)
     };
     let may_invite = !team.grants.is_empty();
+    let may = |permission| team.permissions.contains(&permission);
+    let (rename, transfer, delete) =
+        (may(Permission::Rename), may(Permission::TransferOwnership), may(Permission::Delete));
     view! {
         <header class="page-head">
             <SettingsNav current=Settings::Team />
@@ -138,9 +135,9 @@ fn Team(team: TeamView, problem: Option<AppError>, done: Option<String>) -> impl
                     <Members members=team.members.clone() />
                     {may_invite.then(|| view! { <Invite grants=team.grants.clone() sends_mail=team.sends_mail /> })}
                     {may_invite.then(|| view! { <Invitations invitations=team.invitations.clone() /> })}
-                    {team.may_rename.then(|| view! { <Rename name=team.organization.clone() /> })}
-                    {team.may_transfer.then(|| view! { <Transfer members=team.members.clone() /> })}
-                    {team.may_delete.then(|| view! { <Delete name=team.organization.clone() subscribed=team.subscribed.clone() /> })}
+                    {rename.then(|| view! { <Rename name=team.organization.clone() /> })}
+                    {transfer.then(|| view! { <Transfer members=team.members.clone() /> })}
+                    {delete.then(|| view! { <Delete name=team.organization.clone() subscribed=team.subscribed.clone() /> })}
                 }
                 .into_any()
             }}

@@ -74,6 +74,8 @@ async fn a_day(world: &World) {
         "/settings/usage/ledger.csv",
         "/settings/api-keys",
         "/settings/audit",
+        "/settings/account",
+        "/settings/account/export.json",
         "/playground",
         "/features/autoscale",
         "/pricing",
@@ -99,6 +101,11 @@ async fn a_day(world: &World) {
     world.settled().await;
 
     a_team(world, &ada).await;
+    ada.post("/api/sessions/end", &[]).await;
+    ada.post("/api/sessions/end", &[("session", "none")]).await;
+    let alan = world.signed_in("alan").await;
+    let left = alan.post("/api/account/delete", &[("confirm", "alan@example.com")]).await;
+    assert_eq!(location(&left), "/?account=deleted");
     let of = |mut body: Value| {
         body["organization"] = json!(organization);
         body

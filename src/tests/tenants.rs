@@ -152,7 +152,7 @@ impl Victim {
             organization: organization.clone(),
         };
         let made = ada.post_json("/api/organizations", &json!({"name": "ada-engines"})).await;
-        victim.team = made.json::<Value>().await.unwrap()["id"].as_str().unwrap().to_owned();
+        made.json::<Value>().await.unwrap()["id"].as_str().unwrap().clone_into(&mut victim.team);
         let invite = format!("/api/invitations?organization={}", victim.team);
         ada.post(&invite, &[("email", "guest@example.com"), ("role", "member")]).await;
         let query = sqlx::query_scalar("SELECT id FROM invitations WHERE organization_id = $1").bind(&victim.team);
@@ -371,12 +371,13 @@ fn every_route_with_a_session_and_every_server_function_is_tried() {
 async fn a_session_reaches_nothing_of_another_organization() {
     let world = World::start().await;
     let victim = Victim::new(&world).await;
-    let grace = world.signed_in("grace").await;
+    world.signed_in("grace").await;
     let before = victim.rows(&world).await;
     assert!(before.len() > 15, "{before:#?}");
     let trial = Trial { world: &world, victim: &victim, before };
     trial.of_all().await;
     // And once more with a subscription of one's own, with which a request comes further.
+    let grace = world.signed_in("grace").await;
     let page = grace.check_out(&[("plan", "starter")]).await;
     let back = grace.pay(&page).await;
     grace.get(&back).await;

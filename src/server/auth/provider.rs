@@ -231,13 +231,13 @@ impl Provider {
         let name = claims.name().and_then(|name| name.get(None)).map(|name| name.as_str());
         let (mut name, mut email) = (text(name), text(claims.email().map(|email| email.as_str())));
         // What is vouched for is the address beside it.
-        let mut verified = claims.email_verified();
+        let mut vouched_for = claims.email_verified();
         if name.is_none() || email.is_none() {
             let more = self.user_info(provider, tokens, claims.subject().clone()).await?;
             name = name.or_else(|| text(more.name().and_then(|name| name.get(None)).map(|name| name.as_str())));
             if email.is_none() {
                 email = text(more.email().map(|email| email.as_str()));
-                verified = more.email_verified();
+                vouched_for = more.email_verified();
             }
         }
         let email = email.unwrap_or_default();
@@ -246,7 +246,7 @@ impl Provider {
                 issuer: self.issuer.to_string(),
                 subject: claims.subject().to_string(),
                 name: name.unwrap_or_else(|| email.split('@').next().unwrap_or_default().to_owned()),
-                email_verified: verified.unwrap_or(false) && !email.is_empty(),
+                email_verified: vouched_for.unwrap_or(false) && !email.is_empty(),
                 email,
             },
             id_token: id_token.to_string(),

@@ -30,7 +30,6 @@ impl App {
         Ok(TeamView {
             organization: account.organization_name.clone(),
             personal: account.kind == Kind::Personal,
-            role: account.role,
             members: members.into_iter().map(|member| line(account, owners, member, &standing.zone)).collect(),
             invitations: invitations.into_iter().map(|it| invitation_line(it, &standing.zone, now)).collect(),
             grants: if may(Permission::ManageMembers) {
@@ -38,9 +37,7 @@ impl App {
             } else {
                 Vec::new()
             },
-            may_rename: may(Permission::Rename),
-            may_transfer: may(Permission::TransferOwnership),
-            may_delete: may(Permission::Delete),
+            permissions: Permission::ALL.into_iter().filter(|permission| may(*permission)).collect(),
             subscribed: account.subscribed.then(|| account.tier_name.clone()),
             sends_mail: self.config.mailer.is_some(),
         })

@@ -174,15 +174,12 @@ impl Store {
                 if to == Some(from) {
                     return Ok(Ok(()));
                 }
-                let action = match to {
-                    Some(to) => {
-                        set_role(connection, &id, &member, to).await?;
-                        Action::RoleChanged { member: member.0, before: from, after: to }
-                    }
-                    None => {
-                        remove(connection, &id, &member).await?;
-                        if own { Action::MemberLeft } else { Action::MemberRemoved { member: member.0, role: from } }
-                    }
+                let action = if let Some(to) = to {
+                    set_role(connection, &id, &member, to).await?;
+                    Action::RoleChanged { member: member.0, before: from, after: to }
+                } else {
+                    remove(connection, &id, &member).await?;
+                    if own { Action::MemberLeft } else { Action::MemberRemoved { member: member.0, role: from } }
                 };
                 audit::record(connection, &id, &Actor::User(by), &action, now).await?;
                 touch(connection, &id).await.map(Ok)
