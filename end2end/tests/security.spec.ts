@@ -237,5 +237,5 @@ test('failures say nothing of the inside', async ({ page }) => {
   await expect(page.getByText('Request id:')).toBeVisible();
   const api = await page.request.get('/api/nope');
   expect(api.status()).toBe(404);
-  expect(Object.keys(await api.json()).sort()).toEqual(['code', 'detail', 'status', 'title', 'type']);
+  expect(Object.keys(await api.json()).sort()).toEqual(['code', 'detail', 'requestId', 'status', 'title', 'type']);
 });
