@@ -9,7 +9,7 @@ use leptos_router::hooks::use_params_map;
 use super::{visitor, when_loaded};
 use crate::components::notice::{Notice, Tone};
 use crate::error::AppError;
-use crate::visitor::{Visitor, address_in, at};
+use crate::visitor::{address_in, at};
 
 /// An invitation, for whoever has its link.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -49,7 +49,7 @@ pub enum Standing {
 #[server(prefix = "/pages", endpoint = "invitation")]
 async fn load_invitation(token: String) -> Result<InvitationView, AppError> {
     let app = expect_context::<crate::server::App>();
-    let account = use_context::<Visitor>().and_then(|visitor| visitor.account);
+    let account = use_context::<crate::visitor::Visitor>().and_then(|visitor| visitor.account);
     app.invitation_view(&token, account.as_ref()).await.map_err(crate::server::error::Error::into_app)
 }
 
