@@ -101,6 +101,12 @@ async fn prepare(database: &AnyPool) {
     .unwrap();
 }
 
+/// A key as services make them: each lands anywhere in an index.
+fn key(name: &str) -> [u8; 16] {
+    let digest = Sha256::digest(name);
+    std::array::from_fn(|byte| digest[byte])
+}
+
 /// Uses a second that SQLite does alone, 64 in each commit: take one and write it down.
 async fn group_commits(folder: &Path) -> u32 {
     let url = format!("sqlite://{}?mode=rwc", folder.join("floor.db").display());
@@ -109,7 +115,8 @@ async fn group_commits(folder: &Path) -> u32 {
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = FULL",
         "CREATE TABLE credit (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL)",
-        "CREATE TABLE ledger (id INTEGER PRIMARY KEY, credit INTEGER NOT NULL, amount INTEGER NOT NULL, key TEXT UNIQUE)",
+        "CREATE TABLE ledger (id INTEGER PRIMARY KEY, credit INTEGER NOT NULL, amount INTEGER NOT NULL,
+             key BLOB NOT NULL UNIQUE)",
         "WITH RECURSIVE numbers (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i + 1 < 1000)
          INSERT INTO credit SELECT i, 1000000000 FROM numbers",
     ] {
@@ -122,7 +129,7 @@ async fn group_commits(folder: &Path) -> u32 {
             let take = sqlx::query("UPDATE credit SET balance = balance - 1 WHERE id = $1 AND balance >= 1");
             take.bind(done % 1000).execute(&mut connection).await.unwrap();
             let note = sqlx::query("INSERT INTO ledger (credit, amount, key) VALUES ($1, 1, $2)");
-            note.bind(done % 1000).bind(format!("key-{done}")).execute(&mut connection).await.unwrap();
+            note.bind(done % 1000).bind(key(&done.to_string()).to_vec()).execute(&mut connection).await.unwrap();
             done += 1;
         }
         sqlx::query("COMMIT").execute(&mut connection).await.unwrap();
@@ -152,7 +159,8 @@ async fn main() {
         checks.push(ask(server.app, connections, (0..REQUESTS).map(check).collect()));
         let consume = |i: usize| {
             let body = format!(r#"{{"organization":"{}","meter":"ai-embeddings"}}"#, organization(i));
-            post("/api/v1/usage", &format!("idempotency-key: {round}-{i}\r\n"), &body)
+            let key = hex::encode(key(&format!("{round}-{i}")));
+            post("/api/v1/usage", &format!("idempotency-key: {key}\r\n"), &body)
         };
         uses.push(ask(server.app, connections, (0..REQUESTS).map(consume).collect()));
         let folder = server.folder.join(format!("floor-{round}"));

@@ -189,6 +189,8 @@ async fn prepare_sqlite(connection: &mut AnyConnection) -> Result<(), sqlx::Erro
         "PRAGMA synchronous = FULL",
         // 16 MiB: whoever commits waits while the log is brought into the file, so that is done less often.
         "PRAGMA wal_autocheckpoint = 4000",
+        // A savepoint keeps pages as they were: in memory, not in a file that is made and removed for every group.
+        "PRAGMA temp_store = MEMORY",
         "PRAGMA foreign_keys = ON",
     ] {
         connection.execute(pragma).await?;
