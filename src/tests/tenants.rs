@@ -36,6 +36,7 @@ const ROUTES: &[(&str, &str, Outcome)] = &[
     ("POST", "/api/organizations/delete", Own),
     ("POST", "/api/members/role", Refused),
     ("POST", "/api/members/remove", Refused),
+    ("POST", "/api/members/seat", Refused),
     ("POST", "/api/members/transfer", Own),
     ("POST", "/api/invitations", Own),
     ("POST", "/api/invitations/resend", Refused),
