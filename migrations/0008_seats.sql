@@ -1,4 +1,5 @@
--- Who has a seat where, as the person's own organization sees it: what a team's plan gives beside the person's own.
+-- Who has a seat where, as the person's own organization sees it: what a team's plan gives beside the person's own. It
+-- is asked about personal organizations only.
 CREATE VIEW seats AS
 SELECT own.organization_id AS personal_id, seat.organization_id, team.name, team.subscription_tier, team.tier_reason,
     team.tier_review_at, seat.seat_since

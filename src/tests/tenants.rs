@@ -223,6 +223,7 @@ impl Victim {
             ("name", "mine"),
             ("access", "read"),
             ("role", "admin"),
+            ("seat", "yes"),
             ("email", "mine@example.com"),
             ("confirm", "Ada Lovelace"),
             ("feature", "autoscale"),

@@ -87,11 +87,13 @@ impl Store {
         let (id, by, member) = (id.clone(), by.clone(), member.clone());
         self.write(move |connection| {
             Box::pin(async move {
-                if let Err(refused) = enter(connection, &id, &by, Permission::ManageMembers).await? {
-                    return Ok(Err(SeatRefusal::Team(refused)));
-                }
-                if role_of(connection, &id, &member).await?.is_none() {
+                let entered = enter(connection, &id, &by, Permission::ManageMembers).await?;
+                // Who is not in it is nobody, whatever may be done here.
+                if role_of(connection, &id, &member).await?.is_none() && entered != Err(TeamRefusal::NotIn) {
                     return Ok(Err(SeatRefusal::Team(TeamRefusal::NoSuchMember)));
+                }
+                if let Err(refused) = entered {
+                    return Ok(Err(SeatRefusal::Team(refused)));
                 }
                 if has(connection, &id, &member).await? == seat {
                     return Ok(Ok(()));
