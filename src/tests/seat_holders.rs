@@ -1,6 +1,8 @@
 //! Who has a seat: handing them out, what one unlocks in the team and beside one's own plan, and what its loss refuses
 //! at once.
 
+use std::time::{Duration, Instant};
+
 use billhook::server::App;
 use billhook::server::clock::Clock;
 use billhook::server::config::Config;
@@ -13,6 +15,9 @@ use serde_json::{Value, json};
 use crate::api::{Service, id_of};
 use crate::harness::{Browser, Waiting, World, location, text_of};
 use crate::team::{join, of, team, user_id};
+
+/// A node that hears nothing forgets what it knows after five seconds.
+const FORGOTTEN: Duration = Duration::from_secs(4);
 
 /// A team on a department plan, and a service that asks about it.
 pub struct Department {
@@ -54,7 +59,7 @@ impl Department {
     }
 
     /// What a service is told of a feature.
-    async fn feature(&self, organization: &str, feature: &str, user: Option<&str>) -> Value {
+    pub async fn feature(&self, organization: &str, feature: &str, user: Option<&str>) -> Value {
         let mut body = json!({"organization": organization, "feature": feature});
         if let Some(user) = user {
             body["user"] = json!(user);
@@ -62,7 +67,7 @@ impl Department {
         self.service.done("/api/v1/check", body).await["feature"].clone()
     }
 
-    async fn uses(&self, organization: &str, user: Option<&str>, amount: u64) -> (StatusCode, Value) {
+    pub async fn uses(&self, organization: &str, user: Option<&str>, amount: u64) -> (StatusCode, Value) {
         let mut body = json!({"organization": organization, "meter": "daily-queries", "amount": amount});
         if let Some(user) = user {
             body["user"] = json!(user);
@@ -271,6 +276,8 @@ async fn a_person_has_the_better_of_their_own_plan_and_their_seat() {
         page.contains("through your seat at Station 4") && page.contains("Through your seat at Station 4."),
         "{page}"
     );
+    let adds = page.split("Pro adds").nth(1).unwrap().split("</ul>").next().unwrap();
+    assert_eq!(adds.matches("<li").count(), 1, "priority support, and nothing that she has: {adds}");
     let page = text_of(&grace.read(&format!("/settings/usage?organization={own}")).await.1);
     assert!(page.contains("Through your seat at Station 4."), "{page}");
     // The name is the team's of now.
@@ -458,25 +465,24 @@ async fn another_node_hears_of_a_seat() {
     let sandbox = std::sync::Arc::clone(&world.sandbox);
     let other = App::open(Config::read(&world.variables()).unwrap(), Clock::from_fn(move || sandbox.now())).await;
     let other = other.unwrap();
-    let has_seat = async || !other.standing(&own).await.unwrap().0.seats.is_empty();
-    let in_team = async || other.member(&OrganizationId(team.clone()), &id).await.unwrap().seated;
-    for seat in ["no", "yes", "no"] {
+    let member = async || other.member(&OrganizationId(team.clone()), &id).await.unwrap().seated;
+    let seats = async || other.standing(&own).await.unwrap().0.seats.clone();
+    let ended = async || seats().await.iter().any(|seat| seat.reason == Reason::PaidUntilEnd);
+    for seat in ["no", "yes", "no", "yes"] {
+        assert_eq!((member().await, seats().await.len()), if seat == "no" { (true, 1) } else { (false, 0) });
         department.seat(ada, &id, seat).await;
-        let waiting = Waiting::begin();
-        while has_seat().await != (seat == "yes") || in_team().await != (seat == "yes") {
+        let (waiting, told) = (Waiting::begin(), Instant::now());
+        while member().await != (seat == "yes") || seats().await.is_empty() == (seat == "yes") {
             waiting.turn().await;
         }
-    }
-    department.seat(ada, &id, "yes").await;
-    let waiting = Waiting::begin();
-    while !has_seat().await {
-        waiting.turn().await;
+        assert!(told.elapsed() < FORGOTTEN, "it was heard, not forgotten");
     }
     department.ends_at_stripe().await;
-    let waiting = Waiting::begin();
-    while other.standing(&own).await.unwrap().0.seats[0].reason != Reason::PaidUntilEnd {
+    let (waiting, told) = (Waiting::begin(), Instant::now());
+    while !ended().await {
         waiting.turn().await;
     }
+    assert!(told.elapsed() < FORGOTTEN, "it was heard, not forgotten");
     other.store.close().await;
     let answer = department.service.send(Method::GET, "/api/v1/plans", None, None).await;
     assert!(answer.status().is_success(), "the first one goes on");

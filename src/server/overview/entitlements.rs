@@ -124,14 +124,20 @@ impl App {
         let Some(next) = catalog.plans_for(current.audience).find(larger) else { return Ok(None) };
         let limits = catalog.meters.iter().filter_map(|meter| {
             let limit = next.limits.get(&meter.id)?;
-            let had = catalog.limit(&current.id, &meter.id);
+            let had = standing.limit(catalog, &meter.id);
             (!had.covers(*limit)).then(|| meter.line(*limit))
         });
+        let by_seats = standing.seats.iter().filter_map(|seat| seat.plan(catalog));
+        let had: Vec<_> = by_seats.chain([current]).flat_map(|plan| &plan.features).collect();
         let features = catalog
             .features
             .iter()
-            .filter(|feature| next.features.contains(&feature.id) && !current.features.contains(&feature.id))
+            .filter(|feature| next.features.contains(&feature.id) && !had.contains(&&feature.id))
             .map(|feature| feature.name.clone());
+        let adds: Vec<_> = limits.chain(features).collect();
+        if adds.is_empty() {
+            return Ok(None);
+        }
         let why = match standing.reason {
             Reason::GraceOver | Reason::Grace => Why::PastDue,
             Reason::NotPaid => Why::NotPaid,
@@ -147,11 +153,7 @@ impl App {
             // What the team has is missing nothing but a seat.
             Reason::NoSeat => return Ok(None),
         };
-        Ok(Some(NextPlan {
-            name: next.name.clone(),
-            adds: limits.chain(features).collect(),
-            offer: self.offer(account, why, Some(&next.id)).await?,
-        }))
+        Ok(Some(NextPlan { name: next.name.clone(), adds, offer: self.offer(account, why, Some(&next.id)).await? }))
     }
 
     /// Why it is that plan, and what there is beside it.

@@ -8,7 +8,7 @@ use domain::plan::Limit;
 use domain::role::Permission;
 use domain::subscription::Subscription;
 
-use super::day;
+use super::{day, tier_name};
 use crate::components::meter_bar::{MeterState, Warning};
 use crate::components::seats::{MoreSeats, SeatsState};
 use crate::server::App;
@@ -32,9 +32,10 @@ impl App {
         let granted = self.store.granted_plan(&account.organization).await?;
         let access: Access = self.access_rule(now)(&subscriptions, granted.as_ref());
         let Some(seats) = access.seats else { return Ok(None) };
+        let plan = tier_name(&self.catalog, &access.tier);
         let running = subscriptions.iter().find(|subscription| !subscription.status.is_terminal());
         let (paid, kept) = match (seats, running) {
-            (Limit::Unlimited(_), _) => return Ok(Some(unlimited(taken))),
+            (Limit::Unlimited(_), _) => return Ok(Some(unlimited(plan, taken))),
             (Limit::AtMost(kept), Some(running)) => (u64::from(running.quantity), kept),
             (Limit::AtMost(kept), None) => (kept, kept),
         };
@@ -55,7 +56,7 @@ impl App {
                 warning: (free == 0 && taken > 0)
                     .then(|| Warning { critical: taken > paid, text: "No seat is free.".to_owned() }),
                 notes: leaving.into_iter().chain(each).collect(),
-                ..nothing()
+                ..nothing(plan)
             },
             broken: running.and_then(|running| self.broken(running, taken)),
             more: match (terms, account.may(Permission::ManageBilling)) {
@@ -98,17 +99,17 @@ impl App {
     }
 }
 
-fn unlimited(taken: u32) -> Seating {
+fn unlimited(plan: String, taken: u32) -> Seating {
     let amount = if taken == 1 { "1 seat taken".to_owned() } else { format!("{taken} seats taken") };
     let notes = vec!["The plan is granted for as many as you like.".to_owned()];
-    let meter = MeterState { amount, notes, untouched: taken == 0, ..nothing() };
+    let meter = MeterState { amount, notes, untouched: taken == 0, ..nothing(plan) };
     Seating { state: SeatsState { meter, broken: None, more: None }, free: None }
 }
 
-fn nothing() -> MeterState {
+fn nothing(plan: String) -> MeterState {
     MeterState {
         id: "seats".to_owned(),
-        name: "Taken".to_owned(),
+        name: plan,
         amount: String::new(),
         percent: None,
         untouched: true,
