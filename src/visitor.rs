@@ -69,6 +69,8 @@ pub struct Account {
     pub kind: Kind,
     /// What they may do there.
     pub role: Role,
+    /// Whether they have one of its seats.
+    pub seated: bool,
     /// The organization's stored tier.
     pub tier: PlanId,
     /// The tier's name in the catalogue.

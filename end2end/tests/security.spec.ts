@@ -25,6 +25,7 @@ const ACTIONS = [
   '/api/organizations/delete',
   '/api/members/role',
   '/api/members/remove',
+  '/api/members/seat',
   '/api/members/transfer',
   '/api/invitations',
   '/api/invitations/resend',

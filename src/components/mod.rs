@@ -13,6 +13,7 @@ pub mod packs;
 pub mod period;
 pub mod plan_card;
 pub mod plan_table;
+pub mod seats;
 pub mod settings_nav;
 pub mod top_ups;
 pub mod unlock;

@@ -14,6 +14,8 @@ pub struct Locked {
     pub description: String,
     /// Why it is locked, and what unlocks it.
     pub reason: String,
+    /// Whether it is for another plan to unlock it; otherwise the reason says whom to ask.
+    pub by_plan: bool,
     /// Where it is unlocked, for whoever may do that.
     pub offer: Option<Offer>,
 }
@@ -37,7 +39,7 @@ pub fn Unlock(
         <div class="locked" data-testid="locked">
             <p class="locked-reason">{Icon::Lock.view()}<span>{locked.reason}</span></p>
             <p class="muted">{locked.description}</p>
-            <OfferButton offer=locked.offer />
+            {(locked.by_plan || locked.offer.is_some()).then(|| view! { <OfferButton offer=locked.offer /> })}
         </div>
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Catalog;
-use crate::plan::PlanId;
+use crate::plan::{Limit, PlanId};
 use crate::subscription::{Dispute, Status, Subscription};
 use crate::time::{Seconds, Timestamp};
 use crate::window::PaidPeriod;
@@ -22,6 +22,8 @@ pub struct Access {
     pub subscribed: Option<PlanId>,
     /// The period that the subscription gives access for.
     pub paid: Option<PaidPeriod>,
+    /// How many members can be given a seat; none where the plan has no seats.
+    pub seats: Option<Limit>,
 }
 
 /// Why an organization is on its tier.
@@ -52,6 +54,9 @@ pub enum Reason {
     Disputed,
     /// An operator granted the plan.
     Granted,
+    /// The team's plan is for members with a seat, and this one has none. Of a member's answers, never of an
+    /// organization.
+    NoSeat,
 }
 
 /// A plan that an operator granted, with or without a subscription beside it.
@@ -72,13 +77,22 @@ impl Access {
         if catalog.is_at_least(&self.tier, &grant.plan) {
             return self;
         }
-        Self { tier: grant.plan.clone(), reason: Reason::Granted, review_at: grant.until, ..self }
+        // Nobody has said how many: it is not by the seat that a granted plan is paid.
+        let seats = catalog.plan(&grant.plan).and_then(|plan| plan.seats).map(|_| Limit::UNLIMITED);
+        Self { tier: grant.plan.clone(), reason: Reason::Granted, review_at: grant.until, seats, ..self }
+    }
+
+    /// With so many seats, where the plan has seats.
+    #[must_use]
+    pub fn with_seats(self, quantity: u32, catalog: &Catalog) -> Self {
+        let seats = catalog.plan(&self.tier).and_then(|plan| plan.seats).map(|_| Limit::AtMost(quantity.into()));
+        Self { seats, ..self }
     }
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NoSubscription,
         Self::Trial,
         Self::Paid,
@@ -91,6 +105,7 @@ impl Reason {
         Self::UnknownPrice,
         Self::Disputed,
         Self::Granted,
+        Self::NoSeat,
     ];
 
     /// Reads the word in the database.
@@ -113,6 +128,7 @@ impl Reason {
             Self::UnknownPrice => "The subscription's price is not in the catalogue.",
             Self::Disputed => "A payment is disputed with the bank.",
             Self::Granted => "The plan is granted.",
+            Self::NoSeat => "The plan is for members with a seat.",
         }
     }
 
@@ -131,6 +147,7 @@ impl Reason {
             Self::UnknownPrice => "unknown_price",
             Self::Disputed => "disputed",
             Self::Granted => "granted",
+            Self::NoSeat => "no_seat",
         }
     }
 }
@@ -168,6 +185,7 @@ impl Policy {
             review_at,
             subscribed: Some(plan.clone()),
             paid: Some(paid),
+            seats: None,
         };
         match subscription.status {
             Status::Trialing => on_plan(Reason::Trial, None),
@@ -188,7 +206,14 @@ impl Policy {
     }
 
     fn free(&self, reason: Reason, subscribed: Option<&PlanId>) -> Access {
-        Access { tier: self.free.clone(), reason, review_at: None, subscribed: subscribed.cloned(), paid: None }
+        Access {
+            tier: self.free.clone(),
+            reason,
+            review_at: None,
+            subscribed: subscribed.cloned(),
+            paid: None,
+            seats: None,
+        }
     }
 }
 

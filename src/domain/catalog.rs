@@ -223,6 +223,11 @@ impl Catalog {
         features && self.meters.iter().all(|it| self.limit(id, &it.id).covers(self.limit(other, &it.id)))
     }
 
+    /// Whether any plan has seats.
+    pub fn has_seats(&self) -> bool {
+        self.plans.iter().any(|plan| plan.seats.is_some())
+    }
+
     /// The feature of that name.
     pub fn feature(&self, id: &FeatureId) -> Option<&Feature> {
         self.features.iter().find(|feature| feature.id == *id)

@@ -54,12 +54,12 @@ pub enum Refused {
         /// Why.
         refused: SeatsRefused,
     },
-    /// More people than seats.
-    #[error("{members} people are in the team and {seats} seats would be left: remove {} first.", people(*.members - *.seats))]
-    Members {
-        /// How many there are.
-        members: u32,
-        /// How many there would be room for.
+    /// More people have a seat than there would be seats.
+    #[error("{taken} people have seats and {seats} would be left: take {} back first.", so_many(*.taken - *.seats))]
+    Taken {
+        /// How many people have one.
+        taken: u32,
+        /// How many there would be.
         seats: u32,
     },
     /// More in use than the plan includes.
@@ -87,21 +87,21 @@ pub enum SeatsBroken {
         /// What is wrong with that.
         refused: SeatsRefused,
     },
-    /// Fewer than people.
-    #[error("{members} people are in the team and the subscription has {quantity} seats: add seats, or remove {}.", people(*.members - *.quantity))]
-    Members {
+    /// Fewer than people have.
+    #[error("{taken} people have seats and the subscription has {quantity}: add {more}, or take {more} back.", more = so_many(*.taken - *.quantity))]
+    Taken {
+        /// How many people have one.
+        taken: u32,
         /// How many there are.
-        members: u32,
-        /// How many there is room for.
         quantity: u32,
     },
 }
 
 /// What is wrong with the seats that a subscription has; `None` where they are right or the plan has none.
-pub fn seats_broken(plan: &Plan, quantity: u32, members: u32) -> Option<SeatsBroken> {
+pub fn seats_broken(plan: &Plan, quantity: u32, taken: u32) -> Option<SeatsBroken> {
     let range = plan.seats?;
-    if members > quantity {
-        return Some(SeatsBroken::Members { members, quantity });
+    if taken > quantity {
+        return Some(SeatsBroken::Taken { taken, quantity });
     }
     range.check(quantity).err().map(|refused| SeatsBroken::Range { quantity, refused })
 }
@@ -110,13 +110,13 @@ pub fn seats_broken(plan: &Plan, quantity: u32, members: u32) -> Option<SeatsBro
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InUse {
     /// How many people have a seat.
-    pub members: u32,
+    pub seats: u32,
     /// What was counted of each meter, without what credits cover.
     pub meters: BTreeMap<MeterId, u64>,
 }
 
-fn people(number: u32) -> String {
-    if number == 1 { "one person".to_owned() } else { format!("{number} people") }
+fn so_many(number: u32) -> String {
+    if number == 1 { "one seat".to_owned() } else { format!("{number} seats") }
 }
 
 /// Checks a change and says when it takes effect.
@@ -128,18 +128,18 @@ pub fn check(catalog: &Catalog, had: Option<&Terms>, wanted: &Terms, in_use: &In
     if had == Some(wanted) {
         return Err(Refused::Nothing);
     }
-    check_seats(plan, wanted.quantity, in_use.members)?;
+    check_seats(plan, wanted.quantity, in_use.seats)?;
     if let Some(had) = had {
         check_usage(catalog, &had.plan, plan, in_use)?;
     }
     Ok(had.map_or(Timing::Now, |had| timing(catalog, had, wanted)))
 }
 
-fn check_seats(plan: &Plan, quantity: u32, members: u32) -> Result<(), Refused> {
+fn check_seats(plan: &Plan, quantity: u32, taken: u32) -> Result<(), Refused> {
     let Some(range) = plan.seats else { return Ok(()) };
     range.check(quantity).map_err(|refused| Refused::Seats { plan: plan.name.clone(), refused })?;
-    if members > quantity {
-        return Err(Refused::Members { members, seats: quantity });
+    if taken > quantity {
+        return Err(Refused::Taken { taken, seats: quantity });
     }
     Ok(())
 }

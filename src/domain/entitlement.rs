@@ -1,6 +1,8 @@
 //! What an organization may do now: every feature and meter with allowed or not, why, what is left, and what would
 //! unlock it. Pages, guards and the API take their answers from here.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -10,6 +12,7 @@ use crate::access::Reason;
 use crate::catalog::{Catalog, Feature, Meter};
 use crate::organization::{Kind, OrganizationId};
 use crate::plan::{Audience, FeatureId, Limit, MeterId, Plan, PlanId};
+use crate::seat::{Seat, Source};
 use crate::time::Timestamp;
 use crate::top_up::Rule;
 use crate::usage::{Account, Counter, Credits};
@@ -43,6 +46,8 @@ pub struct Standing {
     pub credits: BTreeMap<MeterId, Vec<Credits>>,
     /// Automatic top-ups that are on.
     pub top_ups: BTreeMap<MeterId, Rule>,
+    /// The seats that the person has in teams whose own organization this is.
+    pub seats: Vec<Seat>,
 }
 
 /// Why something is allowed or not.
@@ -59,6 +64,8 @@ pub enum Why {
     PaidUntilEnd,
     /// It was granted, on top of the plan.
     Grant,
+    /// The plan of a team includes it, in which the person has a seat.
+    Seat,
     /// The plan's share is used up; credits are not.
     Credits,
     /// The plan does not include it.
@@ -75,6 +82,8 @@ pub enum Why {
     Disputed,
     /// The subscription has ended.
     Ended,
+    /// The team's plan includes it for members with a seat, and this one has none.
+    NoSeat,
 }
 
 /// Whether a feature is unlocked.
@@ -95,6 +104,9 @@ pub struct FeatureAnswer {
     pub until: Option<i64>,
     /// The plan that would unlock it: the one that was subscribed to, or else the first.
     pub unlocked_by: Option<PlanId>,
+    /// Where it comes from, if it comes from a seat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
 }
 
 /// How a meter stands.
@@ -111,7 +123,7 @@ pub struct MeterAnswer {
     pub reason: Why,
     /// Why, in a sentence for people.
     pub message: String,
-    /// What the plan includes.
+    /// What the plan includes, or a seat.
     pub limit: Limit,
     /// Carried over from the time before the last reset.
     pub carried_over: u64,
@@ -131,6 +143,9 @@ pub struct MeterAnswer {
     pub resets_at: Option<i64>,
     /// The plan that would allow the amount: the one that was subscribed to, or else the first.
     pub unlocked_by: Option<PlanId>,
+    /// Where it comes from, if it comes from a seat.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
 }
 
 /// Everything at once.
@@ -147,6 +162,8 @@ pub struct Entitlements {
     pub reason: String,
     /// When time alone changes the plan, UTC seconds.
     pub until: Option<i64>,
+    /// Where the person has a seat that unlocks something; of a person's own organization.
+    pub seats: Vec<Source>,
     /// Every feature of the catalogue.
     pub features: Vec<FeatureAnswer>,
     /// Every meter of the catalogue.
@@ -159,9 +176,10 @@ impl Entitlements {
         Self {
             organization: standing.organization.0.clone(),
             plan: standing.tier.clone(),
-            plan_name: standing.words(catalog).plan.to_owned(),
+            plan_name: standing.words(catalog, None).plan.into_owned(),
             reason: standing.reason.as_str().to_owned(),
             until: standing.until.map(|until| until.0),
+            seats: standing.seats.iter().filter(|seat| seat.plan(catalog).is_some()).map(Seat::source).collect(),
             features: catalog.features.iter().map(|feature| standing.feature(catalog, feature, now)).collect(),
             meters: catalog.meters.iter().map(|meter| standing.meter(catalog, meter, 1, now)).collect(),
         }
@@ -169,29 +187,33 @@ impl Entitlements {
 }
 
 impl Standing {
-    /// Whether a feature is unlocked. Where both the plan and a grant unlock it, the one that lasts longer counts.
+    /// Whether a feature is unlocked. Of plan, grant and seats that unlock it the one that lasts longest counts, of
+    /// equals the first.
     pub fn feature(&self, catalog: &Catalog, feature: &Feature, now: Timestamp) -> FeatureAnswer {
         let includes = |plan: &Plan| plan.features.contains(&feature.id);
         let stays = catalog.plan(&catalog.free_plan).is_some_and(includes);
-        let by_plan = catalog.plan(&self.tier).is_some_and(includes).then(|| self.until.filter(|_| !stays));
+        let by_plan = catalog
+            .plan(&self.tier)
+            .is_some_and(includes)
+            .then(|| (self.included(stays), self.until.filter(|_| !stays), None));
         let granted = self.granted.iter().filter(|(id, end)| *id == feature.id && end.is_none_or(|end| end > now));
-        let by_grant = granted.map(|(_, end)| *end).max_by_key(|end| lasts(*end));
-        let lost = self.lost(catalog).filter(|(_, plan)| includes(plan));
-        let (reason, until) = match (by_plan, by_grant, lost) {
-            (Some(plan), Some(grant), _) if lasts(grant) > lasts(plan) => (Why::Grant, grant),
-            (Some(plan), ..) => (self.included(stays), plan),
-            (None, Some(grant), _) => (Why::Grant, grant),
-            (None, None, Some((why, _))) => (why, None),
-            (None, None, None) => (Why::NotInPlan, None),
-        };
+        let by_grant = granted.map(|(_, end)| (Why::Grant, *end, None));
+        let seats = self.seats.iter().filter(|seat| seat.plan(catalog).is_some_and(includes));
+        let by_seat = seats.map(|seat| (Why::Seat, seat.until, Some(seat)));
+        let unlocking = by_plan.into_iter().chain(by_grant).chain(by_seat);
+        let lost = || self.lost(catalog).filter(|(_, plan)| includes(plan)).map_or(Why::NotInPlan, |(why, _)| why);
+        let (reason, until, seat) = unlocking
+            .min_by_key(|(_, until, _)| Reverse(until.map_or(i64::MAX, |until| until.0)))
+            .unwrap_or_else(|| (lost(), None, None));
         FeatureAnswer {
             feature: feature.id.clone(),
             name: feature.name.clone(),
             allowed: reason.allows(),
             reason,
-            message: self.words(catalog).about_feature(reason),
+            message: self.words(catalog, seat).about_feature(reason),
             until: until.map(|until| until.0),
             unlocked_by: if reason.allows() { None } else { self.unlocked_by(catalog, includes) },
+            source: seat.map(Seat::source),
         }
     }
 
@@ -206,7 +228,7 @@ impl Standing {
         let window = Window::at(meter.reset, &self.zone, self.paid, now);
         let counter = self.counters.get(&meter.id).copied();
         let credits = self.credits.get(&meter.id).cloned().unwrap_or_default();
-        let limit = catalog.limit(&self.tier, &meter.id);
+        let limit = self.limit(catalog, &meter.id);
         (Account::at(limit, counter, credits, window, meter.carry_over.unwrap_or(0), now), window)
     }
 
@@ -220,7 +242,15 @@ impl Standing {
         amount: u64,
     ) -> MeterAnswer {
         let allowed = account.has(amount);
-        let reason = if allowed { self.why(catalog, meter, account) } else { self.why_not(catalog, meter, account) };
+        let seat = self.more_by_seat(catalog, &meter.id).map(|(seat, _)| seat);
+        let reason = match (allowed, seat) {
+            (false, _) => self.why_not(catalog, meter, account),
+            (true, _) if account.on_credits() => Why::Credits,
+            (true, Some(_)) => Why::Seat,
+            (true, None) => self.included(catalog.limit(&catalog.free_plan, &meter.id).covers(account.limit)),
+        };
+        // What a subscription does not give now is said in its own words, seat or not.
+        let lost = self.lost(catalog).is_some_and(|(why, _)| why == reason);
         let enough = |plan: &Plan| {
             let limit = catalog.limit(&plan.id, &meter.id);
             Account { limit, ..account.clone() }.has(amount)
@@ -230,7 +260,7 @@ impl Standing {
             name: meter.name.clone(),
             allowed,
             reason,
-            message: self.words(catalog).about_meter(meter, account, reason),
+            message: self.words(catalog, seat.filter(|_| !lost)).about_meter(meter, account, reason),
             limit: account.limit,
             carried_over: account.counter.carried,
             credits: account.credits_left(),
@@ -241,15 +271,8 @@ impl Standing {
             warning: account.warning().map(crate::usage::Warning::percent),
             resets_at: window.end.map(|end| end.0),
             unlocked_by: if allowed { None } else { self.unlocked_by(catalog, enough) },
+            source: seat.filter(|_| reason == Why::Seat).map(Seat::source),
         }
-    }
-
-    fn why(&self, catalog: &Catalog, meter: &Meter, account: &Account) -> Why {
-        let credits = account.credits_left();
-        if credits > 0 && account.left() == Limit::AtMost(credits) {
-            return Why::Credits;
-        }
-        self.included(catalog.limit(&catalog.free_plan, &meter.id).covers(account.limit))
     }
 
     fn why_not(&self, catalog: &Catalog, meter: &Meter, account: &Account) -> Why {
@@ -277,7 +300,8 @@ impl Standing {
             | Reason::NotPaid
             | Reason::Paused
             | Reason::UnknownPrice
-            | Reason::Disputed => Why::Plan,
+            | Reason::Disputed
+            | Reason::NoSeat => Why::Plan,
         }
     }
 
@@ -289,6 +313,7 @@ impl Standing {
             Reason::Paused => Why::Paused,
             Reason::Disputed => Why::Disputed,
             Reason::Ended => Why::Ended,
+            Reason::NoSeat => Why::NoSeat,
             Reason::NoSubscription
             | Reason::Trial
             | Reason::Paid
@@ -309,30 +334,31 @@ impl Standing {
         lost.into_iter().chain(catalog.plans_for(audience)).find(|plan| fits(plan)).map(|plan| plan.id.clone())
     }
 
-    fn words<'a>(&'a self, catalog: &'a Catalog) -> Words<'a> {
-        let plan_name = catalog.plan(&self.tier).map_or(self.tier.as_str(), |plan| &plan.name);
+    fn words<'a>(&'a self, catalog: &'a Catalog, seat: Option<&'a Seat>) -> Words<'a> {
+        if let Some(seat) = seat {
+            return Words { reason: seat.reason, plan: Cow::Owned(format!("Your seat at {}", seat.name)), lost: None };
+        }
+        let plan = catalog.plan(&self.tier).map_or(self.tier.as_str(), |plan| &plan.name);
         let lost = self.lost(catalog).map(|(_, plan)| plan);
-        Words { reason: self.reason, plan: plan_name, lost }
+        Words { reason: self.reason, plan: Cow::Borrowed(plan), lost }
     }
-}
-
-/// For comparing ends: none is the last.
-fn lasts(until: Option<Timestamp>) -> i64 {
-    until.map_or(i64::MAX, |until| until.0)
 }
 
 impl Why {
     /// Whether it is a reason to allow.
     pub fn allows(self) -> bool {
         match self {
-            Self::Plan | Self::Trial | Self::Grace | Self::PaidUntilEnd | Self::Grant | Self::Credits => true,
+            Self::Plan | Self::Trial | Self::Grace | Self::PaidUntilEnd | Self::Grant | Self::Seat | Self::Credits => {
+                true
+            }
             Self::NotInPlan
             | Self::LimitReached
             | Self::PastDue
             | Self::NotPaid
             | Self::Paused
             | Self::Disputed
-            | Self::Ended => false,
+            | Self::Ended
+            | Self::NoSeat => false,
         }
     }
 }

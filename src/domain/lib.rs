@@ -17,6 +17,7 @@ pub mod payment_method;
 pub mod plan;
 pub mod role;
 pub mod sales;
+pub mod seat;
 pub mod subscription;
 pub mod time;
 pub mod top_up;

@@ -230,6 +230,12 @@ impl Account {
         self.included_left().map_or(Limit::UNLIMITED, |left| Limit::AtMost(left.saturating_add(self.credits_left())))
     }
 
+    /// Whether all that can still be taken is credits.
+    pub fn on_credits(&self) -> bool {
+        let credits = self.credits_left();
+        credits > 0 && self.left() == Limit::AtMost(credits)
+    }
+
     /// Whether so much can be taken.
     pub fn has(&self, amount: u64) -> bool {
         self.left().covers(Limit::AtMost(amount))

@@ -1,5 +1,7 @@
 //! Why something is allowed or not, in a sentence for people. What it is, how much and until when stands beside it.
 
+use std::borrow::Cow;
+
 use crate::access::Reason;
 use crate::catalog::{Meter, Reset};
 use crate::entitlement::Why;
@@ -11,8 +13,8 @@ use crate::usage::Account;
 pub(crate) struct Words<'a> {
     /// Why the tier is what it is.
     pub(crate) reason: Reason,
-    /// The name of the plan that counts.
-    pub(crate) plan: &'a str,
+    /// The name of the plan that counts, or of the seat.
+    pub(crate) plan: Cow<'a, str>,
     /// The plan of a subscription that does not give it now.
     pub(crate) lost: Option<&'a Plan>,
 }
@@ -24,16 +26,18 @@ impl Words<'_> {
             Why::Plan | Why::Trial | Why::Grace | Why::PaidUntilEnd => {
                 self.for_now(format!("Included in {}.", self.plan), why)
             }
+            Why::Seat => self.for_now(format!("Included with {}.", lower_first(&self.plan)), why),
             Why::Grant | Why::Credits => format!("Granted on top of {}.", self.plan),
             Why::NotInPlan | Why::LimitReached => format!("Not included in {}.", self.plan),
             Why::PastDue | Why::NotPaid | Why::Paused | Why::Disputed | Why::Ended => self.lost("it"),
+            Why::NoSeat => self.with_seat("it"),
         }
     }
 
     /// Why so much of a meter can be used or not.
     pub(crate) fn about_meter(&self, meter: &Meter, account: &Account, why: Why) -> String {
         match why {
-            Why::Plan | Why::Trial | Why::Grace | Why::PaidUntilEnd | Why::Grant => {
+            Why::Plan | Why::Trial | Why::Grace | Why::PaidUntilEnd | Why::Grant | Why::Seat => {
                 self.for_now(format!("{}.", self.includes(meter, account.limit)), why)
             }
             Why::Credits => {
@@ -48,10 +52,8 @@ impl Words<'_> {
             Why::NotInPlan | Why::LimitReached => {
                 format!("{}; {}.", self.includes(meter, account.limit), left(meter, account))
             }
-            Why::PastDue | Why::NotPaid | Why::Paused | Why::Disputed | Why::Ended => {
-                let limit = self.lost.and_then(|plan| plan.limits.get(&meter.id));
-                self.lost(&limit.map_or("it".to_owned(), |limit| allowance(meter, *limit)))
-            }
+            Why::PastDue | Why::NotPaid | Why::Paused | Why::Disputed | Why::Ended => self.lost(&self.lost_of(meter)),
+            Why::NoSeat => self.with_seat(&self.lost_of(meter)),
         }
     }
 
@@ -64,14 +66,26 @@ impl Words<'_> {
 
     /// With the reason behind it where it is there for now only.
     fn for_now(&self, sentence: String, why: Why) -> String {
-        match why {
-            Why::Trial | Why::Grace | Why::PaidUntilEnd => format!("{sentence} {}", self.reason.sentence()),
-            _ => sentence,
-        }
+        let for_now = match why {
+            Why::Trial | Why::Grace | Why::PaidUntilEnd => true,
+            Why::Seat => matches!(self.reason, Reason::Trial | Reason::Grace | Reason::PaidUntilEnd),
+            _ => false,
+        };
+        if for_now { format!("{sentence} {}", self.reason.sentence()) } else { sentence }
+    }
+
+    fn lost_of(&self, meter: &Meter) -> String {
+        let limit = self.lost.and_then(|plan| plan.limits.get(&meter.id));
+        limit.map_or("it".to_owned(), |limit| allowance(meter, *limit))
+    }
+
+    fn with_seat(&self, what: &str) -> String {
+        let plan = self.lost.map_or(&*self.plan, |plan| &plan.name);
+        format!("{plan} includes {what} for members with a seat. Ask an owner or admin for one.")
     }
 
     fn lost(&self, what: &str) -> String {
-        let plan = self.lost.map_or(self.plan, |plan| &plan.name);
+        let plan = self.lost.map_or(&*self.plan, |plan| &plan.name);
         format!("{plan} includes {what}, but {}", lower_first(self.reason.sentence()))
     }
 }

@@ -7,6 +7,7 @@ use leptos_meta::Title;
 use super::{query, when_loaded};
 use crate::app::Findings;
 use crate::components::notice::{Notice, Tone};
+use crate::components::seats::{MemberSeat, SeatBadge, SeatForm, Seats, SeatsState};
 use crate::components::settings_nav::{Settings, SettingsNav};
 use crate::error::AppError;
 use crate::visitor::at;
@@ -20,6 +21,8 @@ pub struct TeamView {
     pub personal: bool,
     /// Owners first.
     pub members: Vec<MemberLine>,
+    /// The seats, where the plan has some.
+    pub seats: Option<SeatsState>,
     /// Open and expired ones, for whoever may invite.
     pub invitations: Vec<InvitationLine>,
     /// What this person may invite others as; nothing for whoever may not invite.
@@ -45,6 +48,8 @@ pub struct MemberLine {
     pub role: Role,
     /// Since when.
     pub since: String,
+    /// The seat, where the plan has some.
+    pub seat: Option<MemberSeat>,
     /// Whether it is the person who looks.
     pub own: bool,
     /// What that person may make of them; one where nothing can be changed.
@@ -99,6 +104,8 @@ fn said(word: &str) -> Option<&'static str> {
         "made" => "The organization is there. Invite your team.",
         "renamed" => "The organization has a new name.",
         "role" => "The role is changed. It counts from the member’s next click on.",
+        "seated" => "The seat is given. It counts from the member’s next click on.",
+        "unseated" => "The seat is free again.",
         "removed" => "The member is removed. Their next click is refused.",
         "transferred" => "The organization has another owner. You are an admin now.",
         "invited" => "The invitation is on its way.",
@@ -132,6 +139,7 @@ fn Team(team: TeamView, problem: Option<AppError>, done: Option<String>) -> impl
                 view! { <Alone /> }.into_any()
             } else {
                 view! {
+                    {team.seats.clone().map(|seats| view! { <Seats seats /> })}
                     <Members members=team.members.clone() />
                     {may_invite.then(|| view! { <Invite grants=team.grants.clone() sends_mail=team.sends_mail /> })}
                     {may_invite.then(|| view! { <Invitations invitations=team.invitations.clone() /> })}
@@ -176,9 +184,11 @@ fn member(member: MemberLine) -> impl IntoView {
             <div class="person-name">
                 <strong>{member.name}</strong>
                 {member.own.then(|| view! { <span class="badge badge-accent">"You"</span> })}
+                {member.seat.clone().map(|seat| view! { <SeatBadge seat /> })}
             </div>
             <p class="muted small person-note">{format!("{} · since {}", member.email, member.since)}</p>
             <div class="person-end">
+                {member.seat.map(|seat| view! { <SeatForm seat user=member.user.clone() name=name.clone() /> })}
                 {if member.roles.len() > 1 {
                     view! {
                         <form class="field-row" method="post" action=at("/api/members/role")>

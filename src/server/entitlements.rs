@@ -1,10 +1,11 @@
 //! What an organization may do, and using it: the same answers for pages, their guards and the API.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use domain::catalog::{Catalog, Feature, Gate, Meter};
 use domain::entitlement::{FeatureAnswer, Standing};
-use domain::organization::OrganizationId;
+use domain::organization::{OrganizationId, UserId};
 use domain::plan::{FeatureId, MeterId};
 use domain::role::Permission;
 use domain::time::{Seconds, Timestamp};
@@ -14,12 +15,16 @@ use domain::window::{NoSuchZone, Zone};
 use super::App;
 use super::error::Error;
 use super::organizations::require;
-use super::store::{Actor, Idempotency, Operation, Outcome, UsageRequest};
+use super::store::{Actor, Idempotency, Operation, Outcome, SeatedMember, UsageRequest};
 use crate::error::{AppError, Code};
 use crate::visitor::Account;
 
 /// How long the answer to an idempotency key is kept: longer than anybody tries the same request again.
 const ANSWERS_KEPT: Seconds = Seconds::days(7);
+
+/// What is said of a person who is not in the organization.
+pub(super) const NO_MEMBER: &str =
+    "Nobody of this name is a member of the organization: `user` is an id of ours or the identity provider's.";
 
 /// What is asked: a feature, so much of a meter, or both.
 #[derive(Clone, Copy, Debug)]
@@ -80,13 +85,47 @@ impl App {
     pub async fn standing(&self, organization: &OrganizationId) -> Result<(Arc<Standing>, Timestamp), Error> {
         let unknown = || Error::refused(Code::NotFound, "There is no such organization.");
         let now = self.clock.now();
-        let standing = self.store.standing(organization).await?.ok_or_else(unknown)?;
-        if standing.until.is_none_or(|until| until > now) {
+        let standing = self.store.standing(organization, &self.catalog).await?.ok_or_else(unknown)?;
+        let is_over = |until: Option<Timestamp>| until.is_some_and(|until| until <= now);
+        let teams = standing.seats.iter().filter(|seat| is_over(seat.until)).map(|seat| &seat.organization);
+        let due: Vec<_> = is_over(standing.until).then_some(organization).into_iter().chain(teams).collect();
+        if due.is_empty() {
             return Ok((standing, now));
         }
-        // Time alone has changed the tier, and the worker has not come by yet.
-        self.store.review(organization, Actor::Clock, now, self.access_rule(now)).await?;
-        Ok((self.store.standing(organization).await?.ok_or_else(unknown)?, now))
+        // Time alone has changed the tier, the own one or a team's, and the worker has not come by yet.
+        for organization in due {
+            self.store.review(organization, Actor::Clock, now, self.access_rule(now)).await?;
+        }
+        Ok((self.store.standing(organization, &self.catalog).await?.ok_or_else(unknown)?, now))
+    }
+
+    /// What is known of an organization, for the person who looks at it.
+    pub async fn standing_of(&self, account: &Account) -> Result<(Standing, Timestamp), Error> {
+        let (standing, now) = self.standing(&account.organization).await?;
+        Ok((standing.of_member(&self.catalog, account.seated).into_owned(), now))
+    }
+
+    /// The member of an organization that a service names, by our id or by the provider's.
+    pub async fn member(&self, organization: &OrganizationId, user: &str) -> Result<SeatedMember, Error> {
+        let issuer = &self.config.oidc.issuer;
+        let member = self.store.member(organization, user, issuer, &self.catalog).await?;
+        member.ok_or_else(|| Error::refused(Code::NotFound, NO_MEMBER))
+    }
+
+    /// What is known of an organization, for the member that a service names, or as a whole.
+    pub async fn standing_for(
+        &self,
+        organization: &OrganizationId,
+        user: Option<&str>,
+    ) -> Result<(Arc<Standing>, Timestamp), Error> {
+        let (standing, now) = self.standing(organization).await?;
+        let Some(user) = user else { return Ok((standing, now)) };
+        let seated = self.member(organization, user).await?.seated;
+        let without = match standing.of_member(&self.catalog, seated) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(without) => Some(Arc::new(without)),
+        };
+        Ok((without.unwrap_or(standing), now))
     }
 
     /// Why a page is closed to an organization; `None` where it is open.
@@ -107,20 +146,21 @@ impl App {
     pub async fn usage(
         &self,
         organization: OrganizationId,
+        member: Option<UserId>,
         operation: Operation,
         actor: String,
         idempotency: Option<Idempotency>,
     ) -> Result<Outcome, Error> {
         let (_, now) = self.standing(&organization).await?;
         let catalog = Arc::clone(&self.catalog);
-        Ok(self.store.usage(UsageRequest { organization, operation, actor, idempotency, catalog, now }).await?)
+        Ok(self.store.usage(UsageRequest { organization, member, operation, actor, idempotency, catalog, now }).await?)
     }
 
     /// Lets go what is held by reservations whose time is over.
     pub(super) async fn expire_reservations(&self) -> Result<(), Error> {
         for (organization, reservation) in self.store.reservations_due(self.clock.now()).await? {
             let operation = Operation::Release { reservation, expired: true };
-            self.usage(organization, operation, "clock".to_owned(), None).await?;
+            self.usage(organization, None, operation, "clock".to_owned(), None).await?;
         }
         Ok(())
     }

@@ -51,7 +51,8 @@ impl App {
 
     /// Lets somebody in by their link. Answers with where they are now.
     pub async fn accept_invitation(&self, account: &Account, token: &str) -> Result<OrganizationId, Error> {
-        let accepted = self.store.accept_invitation(&hash(token), &account.user, self.clock.now()).await?;
+        let now = self.clock.now();
+        let accepted = self.store.accept_invitation(&hash(token), &account.user, now, self.access_rule(now)).await?;
         accepted.ok_or_else(no_such_link)?.map_err(|refusal| Error::refused(Code::Conflict, refusal.to_string()))
     }
 

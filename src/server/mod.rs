@@ -142,13 +142,22 @@ impl App {
         };
         let of = |subscription: &Subscription| {
             let plan = self.config.prices.plan(&subscription.price).map(|(plan, _)| plan);
-            policy.access(Some(subscription), plan, now)
+            policy.access(Some(subscription), plan, now).with_seats(self.seats_kept(subscription), &self.catalog)
         };
         // Of equals the first counts, and they come newest first.
         let best = subscriptions.iter().map(of).reduce(|best, next| {
             if self.catalog.rank(&next.tier) > self.catalog.rank(&best.tier) { next } else { best }
         });
         best.unwrap_or_else(|| policy.access(None, None, now))
+    }
+
+    /// The seats of a subscription that can be handed out: those that go with the renewal are not any more.
+    pub(crate) fn seats_kept(&self, subscription: &Subscription) -> u32 {
+        let next = subscription.next.as_ref().filter(|next| {
+            let plan = self.config.prices.plan(&next.price).and_then(|(plan, _)| self.catalog.plan(plan));
+            plan.is_some_and(|plan| plan.seats.is_some())
+        });
+        next.map_or(subscription.quantity, |next| next.quantity.min(subscription.quantity))
     }
 }
 

@@ -24,6 +24,8 @@ pub struct OrganizationView {
     name: String,
     kind: &'static str,
     role: &'static str,
+    /// Whether the person has one of its seats.
+    seat: bool,
     subscription_tier: String,
     tier_name: String,
     reason: String,
@@ -79,6 +81,7 @@ impl App {
             organization_name: organization.name,
             kind: organization.kind,
             role: membership.role,
+            seated: membership.seated,
             tier: organization.tier,
         }))
     }
@@ -121,6 +124,7 @@ impl App {
             name: organization.name,
             kind: organization.kind.as_str(),
             role: membership.role.as_str(),
+            seat: membership.seated,
             subscription_tier: organization.tier.to_string(),
         }
     }

@@ -41,11 +41,14 @@ impl App {
             (Operation::Consume { meter: id, amount: number }, amount)
         };
         let body = json!({ "meter": meter.id, "amount": sent });
-        let outcome = self.usage(account.organization.clone(), operation, account.user.0.clone(), None).await?;
+        let outcome = self
+            .usage(account.organization.clone(), Some(account.user.clone()), operation, account.user.0.clone(), None)
+            .await?;
         let (allowed, response) = match outcome {
             Outcome::Done(receipt) => (true, Json(*receipt).into_response()),
             Outcome::Refused(meter) => (false, Failure::Limit { meter, now: self.clock.now() }.into_response()),
             // These are about reservations and repeated requests, which are not made here.
+            Outcome::NoMember => return Err(Error::refused(Code::NotFound, super::organizations::NOT_A_MEMBER)),
             Outcome::OtherRequest | Outcome::NoOrganization | Outcome::NoMeter | Outcome::NoReservation => {
                 return Err(Error::refused(Code::NotFound, "There is no such meter any more."));
             }
@@ -59,7 +62,7 @@ impl App {
     /// Asks about a feature.
     pub async fn try_check(&self, account: &Account, feature: &str) -> Result<Tried, Error> {
         let feature = feature_of(&self.catalog, feature)?;
-        let (standing, now) = self.standing(&account.organization).await?;
+        let (standing, now) = self.standing_of(account).await?;
         let answer = standing.feature(&self.catalog, feature, now);
         let allowed = answer.allowed;
         let answer = CheckAnswer {

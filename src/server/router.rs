@@ -78,6 +78,7 @@ pub fn with_session() -> Vec<Route> {
         posts("/api/organizations/delete", team::delete),
         posts("/api/members/role", team::change_role),
         posts("/api/members/remove", team::remove),
+        posts("/api/members/seat", team::seat),
         posts("/api/members/transfer", team::transfer),
         posts("/api/invitations", team::invite),
         posts("/api/invitations/resend", team::resend),

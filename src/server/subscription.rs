@@ -150,7 +150,7 @@ impl App {
         let (standing, _) = self.standing(&account.organization).await?;
         let counted = |counter: &Counter| counter.used.saturating_sub(counter.from_credits) + counter.reserved;
         let in_use = InUse {
-            members: self.store.members(&account.organization).await?,
+            seats: self.store.seats_taken(&account.organization).await?,
             meters: standing.counters.iter().map(|(meter, counter)| (meter.clone(), counted(counter))).collect(),
         };
         let had = self.terms_of(subscription);

@@ -8,7 +8,7 @@ use super::App;
 use super::clock::Clock;
 use super::error::Error;
 use super::organizations::require;
-use super::store::{Action, Actor, Cause, TeamRefusal, TeamResult};
+use super::store::{Action, Actor, Cause, SeatRefusal, TeamRefusal, TeamResult};
 use crate::error::Code;
 use crate::visitor::Account;
 
@@ -55,6 +55,21 @@ impl App {
     pub async fn remove_member(&self, account: &Account, member: &UserId) -> Result<(), Error> {
         let now = self.clock.now();
         refused(self.store.change_member(&account.organization, &account.user, member, None, now).await?)
+    }
+
+    /// Gives a member a seat, or takes it back: from their next request on.
+    pub async fn set_seat(&self, account: &Account, member: &UserId, seat: bool) -> Result<(), Error> {
+        let (organization, now) = (&account.organization, self.clock.now());
+        let set = self.store.set_seat(organization, &account.user, member, seat, now, self.access_rule(now));
+        let why = match set.await? {
+            Ok(()) => return Ok(()),
+            Err(SeatRefusal::Team(refusal)) => return refused(Err(refusal)),
+            Err(SeatRefusal::NoSeats) => "This plan has no seats. The plans with seats are on the pricing page.".into(),
+            Err(SeatRefusal::AllTaken(seats)) => {
+                format!("All {seats} seats are taken. Add a seat, or take one back.")
+            }
+        };
+        Err(Error::refused(Code::Conflict, why))
     }
 
     /// Makes another member the owner.

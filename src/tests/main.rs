@@ -26,6 +26,8 @@ mod race;
 mod readme;
 mod restart;
 mod sales;
+mod seat_holders;
+mod seat_model;
 mod seats;
 mod team;
 mod tenants;

@@ -19,6 +19,7 @@ use tracing_subscriber::layer::Context;
 
 use crate::api::{Service, id_of};
 use crate::harness::{Browser, World, location};
+use crate::seat_holders::Department;
 use crate::team::{join, of, team, user_id};
 
 /// Every text that was sent to a database in this process.
@@ -101,6 +102,7 @@ async fn a_day(world: &World) {
     world.settled().await;
 
     a_team(world, &ada).await;
+    a_department().await;
     ada.post("/api/sessions/end", &[]).await;
     ada.post("/api/sessions/end", &[("session", "none")]).await;
     let alan = world.signed_in("alan").await;
@@ -130,6 +132,25 @@ async fn a_day(world: &World) {
     world.control("/sandbox/clock", json!({"days": 32})).await;
     world.settled().await;
     ada.post("/auth/logout", &[]).await;
+}
+
+/// A department, whose plan has seats.
+async fn a_department() {
+    let department = Department::with_seats("5").await;
+    let Department { world, ada, team, .. } = &department;
+    let grace = join(world, ada, team, "grace", "member").await;
+    let (own, id) = (id_of(&grace).await, user_id(world, "grace").await);
+    for seat in ["no", "yes"] {
+        assert_eq!(department.seat(ada, &id, seat).await.0, StatusCode::OK);
+    }
+    department.feature(team, "ai-sonnet", Some(&id)).await;
+    for (organization, user) in [(team, Some(&*id)), (&own, None)] {
+        assert_eq!(department.uses(organization, user, 1).await.0, StatusCode::OK);
+    }
+    for path in [of(team, "/settings/team"), of(&own, "/dashboard"), of(&own, "/settings/usage")] {
+        assert!(grace.get(&path).await.status().is_success(), "{path}");
+    }
+    department.at_stripe("6").await;
 }
 
 /// A team comes and goes.

@@ -1,4 +1,4 @@
-//! The seats of a subscription: more now for what the preview said, fewer at the renewal, never fewer than people; and
+//! The seats of a subscription: more now for what the preview said, fewer at the renewal, never fewer than are taken; and
 //! what is set at Stripe is taken as it is, with a word where it breaks a rule.
 
 use reqwest::StatusCode;
@@ -33,7 +33,7 @@ async fn settings(browser: &Browser) -> String {
     text_of(&browser.read(SETTINGS).await.1)
 }
 
-/// More people in the organization, up to so many.
+/// More people in the organization, up to so many, each with a seat.
 async fn people(world: &World, organization: &str, up_to: u32) {
     let database = world.database().await;
     for number in 1..up_to {
@@ -50,6 +50,8 @@ async fn people(world: &World, organization: &str, up_to: u32) {
             sqlx::query(AssertSqlSafe(sql)).execute(&database).await.unwrap();
         }
     }
+    let all = format!("UPDATE memberships SET seat_since = 0 WHERE organization_id = '{organization}'");
+    sqlx::query(AssertSqlSafe(all)).execute(&database).await.unwrap();
 }
 
 /// Sets the seats as somebody would in Stripe's dashboard.
@@ -101,14 +103,14 @@ async fn fewer_seats_come_with_the_renewal() {
 }
 
 #[tokio::test]
-async fn a_number_outside_the_range_or_below_the_people_is_refused_everywhere_with_the_same_words() {
+async fn a_number_outside_the_range_or_below_those_taken_is_refused_everywhere_with_the_same_words() {
     let (world, ada) = with_seats("10").await;
     people(&world, &id_of(&ada).await, 8).await;
     for (seats, words) in [
         (4, "Department Starter cannot be had so: this plan starts at 5 seats."),
         (21, "this plan has at most 20 seats: choose a larger plan or contact sales."),
-        (7, "8 people are in the team and 7 seats would be left: remove one person first."),
-        (5, "8 people are in the team and 5 seats would be left: remove 3 people first."),
+        (7, "8 people have seats and 7 would be left: take one seat back first."),
+        (5, "8 people have seats and 5 would be left: take 3 seats back first."),
     ] {
         for path in ["/api/subscription/preview", "/api/subscription/change"] {
             let refused = ada.post_json(path, &wanted(seats)).await;
@@ -121,7 +123,7 @@ async fn a_number_outside_the_range_or_below_the_people_is_refused_everywhere_wi
         assert!(page.contains(words) && !page.contains("Schedule the change"), "{seats}: {page}");
     }
     assert_eq!(quantity(&world).await, 10);
-    // As many as there are people is enough.
+    // As many as are taken is enough.
     let fields = [("plan", "department-starter"), ("period", "monthly"), ("seats", "8")];
     assert_eq!(location(&ada.post("/api/subscription/change", &fields).await), SETTINGS);
 }
@@ -139,12 +141,12 @@ async fn what_is_set_at_stripe_is_taken_and_flagged_where_it_breaks_a_rule() {
     people(&world, &id_of(&ada).await, 8).await;
     at_stripe(&world, "6").await;
     let page = settings(&ada).await;
-    let words = "8 people are in the team and the subscription has 6 seats: add seats, or remove 2 people.";
+    let words = "8 people have seats and the subscription has 6: add 2 seats, or take 2 seats back.";
     assert!(page.contains(words), "{page}");
     at_stripe(&world, "9").await;
     let page = settings(&ada).await;
     assert!(page.contains("data-testid=\"seats\">9<") && !page.contains("The subscription has"), "{page}");
-    assert!(!page.contains("people are in the team"), "{page}");
+    assert!(!page.contains("people have seats"), "{page}");
 }
 
 #[tokio::test]

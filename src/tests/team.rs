@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{Browser, World, location, text_of};
 
 /// The link in the newest mail to somebody, once there are so many with one.
-async fn link_to(world: &World, email: &str, count: usize) -> String {
+pub async fn link_to(world: &World, email: &str, count: usize) -> String {
     let url = format!("{}/sandbox/mail", world.sandbox.stripe_url());
     loop {
         let mails: Vec<Value> = Client::new().get(&url).send().await.unwrap().json().await.unwrap();

@@ -23,6 +23,7 @@ fn answer(tier: &str, reason: Reason, review_at: Option<i64>) -> Access {
         review_at: review_at.map(Timestamp),
         subscribed: known.then(|| plan_id("pro")),
         paid: (tier == "pro").then_some(paid),
+        seats: None,
     }
 }
 

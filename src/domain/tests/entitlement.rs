@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use proptest::option;
-use proptest::prelude::*;
 use serde_json::json;
 
-use super::{CATALOGS, DAY, catalog, plan_id};
+use super::{DAY, catalog, plan_id};
 use crate::access::Reason;
 use crate::catalog::{Catalog, Feature, Meter};
 use crate::entitlement::{Entitlements, FeatureAnswer, MeterAnswer, Standing, Why};
 use crate::organization::{Kind, OrganizationId};
-use crate::plan::{Audience, FeatureId, Limit, MeterId, Plan, PlanId};
+use crate::plan::{FeatureId, Limit, MeterId};
 use crate::time::Timestamp;
 use crate::usage::{Counter, Credits};
 use crate::window::{PaidPeriod, Zone};
@@ -37,6 +35,7 @@ pub(super) fn standing(tier: &str) -> Standing {
         counters: BTreeMap::new(),
         credits: BTreeMap::new(),
         top_ups: BTreeMap::new(),
+        seats: Vec::new(),
     }
 }
 
@@ -93,7 +92,7 @@ fn assert_meter(answer: &MeterAnswer, why: Why, message: &str, unlocked_by: Opti
 fn a_feature_of_the_plan_is_answered_for_every_reason() {
     let builder = catalog("builder");
     let until = Some(UNTIL.0);
-    let rows: [(Reason, Row); 12] = [
+    let rows: [(Reason, Row); 13] = [
         (Reason::NoSubscription, (Why::NotInPlan, "Not included in Free.", None, Some("starter"))),
         (Reason::Trial, (Why::Trial, "Included in Pro. The trial is running.", None, None)),
         (Reason::Paid, (Why::Plan, "Included in Pro.", None, None)),
@@ -126,6 +125,10 @@ fn a_feature_of_the_plan_is_answered_for_every_reason() {
             (Why::Disputed, "Pro includes it, but a payment is disputed with the bank.", None, Some("pro")),
         ),
         (Reason::Granted, (Why::Plan, "Included in Pro.", until, None)),
+        (
+            Reason::NoSeat,
+            (Why::NoSeat, "Pro includes it for members with a seat. Ask an owner or admin for one.", None, Some("pro")),
+        ),
     ];
     assert_eq!(rows.map(|(reason, _)| reason), Reason::ALL);
     for (reason, row) in rows {
@@ -199,6 +202,12 @@ fn a_meter_is_answered_for_every_reason() {
             Some("pro"),
         ),
         (Reason::Granted, Why::Plan, "Pro includes 150 build hours.", None),
+        (
+            Reason::NoSeat,
+            Why::NoSeat,
+            "Pro includes 150 build hours for members with a seat. Ask an owner or admin for one.",
+            Some("pro"),
+        ),
     ];
     assert_eq!(rows.map(|(reason, ..)| reason), Reason::ALL);
     for (reason, why, message, unlocked_by) in rows {
@@ -476,119 +485,4 @@ fn a_plan_that_is_no_longer_in_the_catalogue_includes_nothing() {
     assert_eq!(answer.plan_name, "gold");
     assert!(answer.features.iter().all(|feature| feature.reason == Why::NotInPlan));
     assert!(answer.meters.iter().all(|meter| meter.message == "Not included in gold."));
-}
-
-prop_compose! {
-    /// The same counts and credits of every meter of a catalogue.
-    fn usage(catalog: Catalog)(
-        counts in prop::collection::vec((option::of(0..700_u64), 0..20_u64, 0..20_u64, 0..20_u64), catalog.meters.len()),
-        credits in prop::collection::vec(prop_oneof![2 => Just(0), 1 => 1..600_u64], catalog.meters.len()),
-        since in prop_oneof![Just(i64::MAX), Just(NOW.0 - 30 * DAY)],
-    ) -> Standing {
-        let mut standing = standing("free");
-        for (meter, ((used, from_credits, reserved, carried), left)) in catalog.meters.iter().zip(counts.into_iter().zip(credits)) {
-            if let Some(used) = used {
-                let included = 50;
-                let counter = Counter { window_start: since, included, used: used + from_credits, from_credits, reserved, carried, warned: 0 };
-                standing.counters.insert(meter.id.clone(), counter);
-            }
-            let credits = Credits { id: "gra_1".to_owned(), left, expires_at: None };
-            standing.credits.insert(meter.id.clone(), vec![credits]);
-        }
-        standing
-    }
-}
-
-/// A catalogue with some carrying over, and a standing in it.
-fn somebody() -> impl Strategy<Value = (Catalog, Standing, Reason, prop::sample::Index, u64)> {
-    let catalogs = (prop::sample::select(CATALOGS.to_vec()), option::of(1..30_u64)).prop_map(|(name, carry_over)| {
-        let mut catalog = catalog(name);
-        for meter in &mut catalog.meters {
-            meter.carry_over = carry_over;
-        }
-        catalog
-    });
-    catalogs.prop_flat_map(|catalog| {
-        let reason = prop::sample::select(Reason::ALL.to_vec());
-        (Just(catalog.clone()), usage(catalog), reason, any::<prop::sample::Index>(), 1..800_u64)
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
-    /// A higher plan allows every feature of a lower one, and at least as much of every meter.
-    #[test]
-    fn a_higher_plan_allows_at_least_as_much((catalog, somebody, _, _, amount) in somebody()) {
-        for audience in [Audience::Individual, Audience::Team] {
-            let free = catalog.plan(&catalog.free_plan).into_iter();
-            let ladder: Vec<_> = free.chain(catalog.plans_for(audience).filter(|plan| plan.id != catalog.free_plan)).collect();
-            for (lower, higher) in ladder.iter().zip(ladder.iter().skip(1)) {
-                let on = |tier: &Plan| Standing { tier: tier.id.clone(), reason: Reason::Paid, ..somebody.clone() };
-                let (below, above) = (on(lower), on(higher));
-                for feature in &catalog.features {
-                    let allowed = |standing: &Standing| standing.feature(&catalog, feature, NOW).allowed;
-                    prop_assert!(allowed(&above) >= allowed(&below), "{} {}", higher.id, feature.id);
-                }
-                for meter in &catalog.meters {
-                    let answer = |standing: &Standing| standing.meter(&catalog, meter, amount, NOW);
-                    let (below, above) = (answer(&below), answer(&above));
-                    prop_assert!(above.allowed >= below.allowed, "{} {}", higher.id, meter.id);
-                    prop_assert!(above.remaining.covers(below.remaining), "{} {}", higher.id, meter.id);
-                    prop_assert!(above.limit.covers(below.limit), "{} {}", higher.id, meter.id);
-                }
-            }
-        }
-    }
-
-    /// Every answer is of one piece: what it says would unlock it does, and its sentence is one.
-    #[test]
-    fn every_answer_is_of_one_piece((catalog, somebody, reason, chosen, amount) in somebody()) {
-        let plan = &catalog.plans[chosen.index(catalog.plans.len())];
-        let giving = [Reason::Trial, Reason::Paid, Reason::Grace, Reason::PaidUntilEnd, Reason::Granted];
-        let on_plan = giving.contains(&reason);
-        let tier = if on_plan { &plan.id } else { &catalog.free_plan };
-        let kind = if plan.audience == Audience::Team { Kind::Team } else { Kind::Personal };
-        let standing = Standing { tier: tier.clone(), subscribed: Some(plan.id.clone()), reason, kind, ..somebody };
-        let once_on = |tier: &PlanId| Standing { tier: tier.clone(), reason: Reason::Paid, ..standing.clone() };
-        let mut sentences = Vec::new();
-        for feature in &catalog.features {
-            let answer = standing.feature(&catalog, feature, NOW);
-            prop_assert_eq!(answer.allowed, answer.reason.allows());
-            prop_assert!(!answer.allowed || answer.unlocked_by.is_none());
-            if let Some(unlocked_by) = &answer.unlocked_by {
-                prop_assert!(once_on(unlocked_by).feature(&catalog, feature, NOW).allowed);
-            }
-            sentences.push(answer.message);
-        }
-        for meter in &catalog.meters {
-            let answer = standing.meter(&catalog, meter, amount, NOW);
-            prop_assert_eq!(answer.allowed, answer.reason.allows());
-            prop_assert_eq!(answer.allowed, answer.remaining.covers(Limit::AtMost(amount)));
-            prop_assert!(!answer.allowed || answer.unlocked_by.is_none());
-            prop_assert_eq!(answer.percent.is_none(), matches!(answer.remaining, Limit::Unlimited(_)) || answer.used + answer.reserved == 0 && answer.remaining == Limit::AtMost(0));
-            if !answer.allowed {
-                let enough = |plan: &&Plan| once_on(&plan.id).meter(&catalog, meter, amount, NOW).allowed;
-                let had = catalog.plan(&plan.id).filter(|_| !on_plan && reason != Reason::NoSubscription && reason != Reason::UnknownPrice);
-                let first = had.filter(enough).or_else(|| catalog.plans_for(plan.audience).find(enough));
-                // What an earlier window leaves over is reckoned by the plan now, and again by the one that is bought
-                // before anything is counted: it may leave more than could be promised.
-                let (_, window) = standing.account(&catalog, meter, NOW);
-                let leaves = |counter: &Counter| counter.window_start < window.start.0;
-                let promised_less = meter.carry_over.is_some() && standing.counters.get(&meter.id).is_some_and(leaves);
-                match &answer.unlocked_by {
-                    Some(unlocked_by) if promised_less => {
-                        prop_assert!(once_on(unlocked_by).meter(&catalog, meter, amount, NOW).allowed);
-                    }
-                    None if promised_less => {}
-                    unlocked_by => prop_assert_eq!(unlocked_by, &first.map(|plan| plan.id.clone())),
-                }
-            }
-            sentences.push(answer.message);
-        }
-        for sentence in sentences {
-            prop_assert!(sentence.ends_with('.') && !sentence.contains("..") && !sentence.contains("  "), "{}", sentence);
-            prop_assert!(sentence.starts_with(|first: char| first.is_uppercase()), "{}", sentence);
-        }
-    }
 }

@@ -11,6 +11,7 @@ use crate::subscription::{Status, Subscription};
 use crate::time::Timestamp;
 
 mod access;
+mod answers;
 mod catalogs;
 mod change;
 mod check;
@@ -25,6 +26,7 @@ mod properties;
 mod role;
 mod sales;
 mod schema;
+mod seat;
 mod subscription;
 mod top_up;
 mod usage;

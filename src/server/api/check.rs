@@ -23,6 +23,9 @@ pub struct CheckBody {
     /// Whose; may be left out where the key is for one organization.
     #[serde(alias = "customerId", alias = "customer_id")]
     organization: Option<String>,
+    /// For which member, by our id or the identity provider's; without a seat they have what the free plan gives. Left
+    /// out, it is for the organization as a whole.
+    user: Option<String>,
     /// A feature of the catalogue.
     #[serde(alias = "featureId", alias = "feature_id")]
     feature: Option<String>,
@@ -63,7 +66,7 @@ pub async fn check(
 async fn answer(app: &App, reader: &Reader, body: CheckBody) -> Result<CheckAnswer, Failure> {
     let organization = reader.organization(body.organization.as_deref())?;
     let question = Question::parse(&app.catalog, body.feature.as_deref(), body.meter.as_deref(), body.amount)?;
-    let (standing, now) = app.standing(&organization).await?;
+    let (standing, now) = app.standing_for(&organization, body.user.as_deref()).await?;
     let feature = question.feature.map(|feature| standing.feature(&app.catalog, feature, now));
     let meter = question.meter.map(|(meter, amount)| standing.meter(&app.catalog, meter, amount, now));
     Ok(CheckAnswer {
@@ -168,7 +171,7 @@ pub async fn usage_limits(
 ) -> Result<Json<UsageLimits>, Failure> {
     let body = read(body)?;
     let organization = reader.organization(body.organization.as_deref())?;
-    let (standing, now) = app.standing(&organization).await?;
+    let (standing, now) = app.standing_for(&organization, body.user.as_deref()).await?;
     let meters: Vec<MeterAnswer> = if body.meter.is_some() {
         let question = Question::parse(&app.catalog, None, body.meter.as_deref(), body.amount)?;
         question.meter.iter().map(|(meter, amount)| standing.meter(&app.catalog, meter, *amount, now)).collect()

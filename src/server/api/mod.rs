@@ -101,6 +101,8 @@ fn describe(api: TransformOpenApi<'_>) -> TransformOpenApi<'_> {
     };
     api.security_scheme("key", scheme).description(
         "Times are UTC seconds. A write takes an `Idempotency-Key`; a failure is a problem document \
-             with the id of the request.",
+             with the id of the request. Where a team's plan has seats, name the member as `user`: with a seat they \
+             have what the plan gives, without one what the free plan gives. Without `user` an answer is about the \
+             team as a whole. An answer that a person has through a seat says so in its `source`.",
     )
 }

@@ -19,14 +19,25 @@ use crate::server::store::LedgerEntry;
 const LINES: u32 = 100;
 const MOST_LINES: u32 = 1000;
 
+/// Whose answers.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MemberQuery {
+    /// A member's, by our id or the identity provider's; without a seat they have what the free plan gives. Left out,
+    /// they are the organization's as a whole.
+    user: Option<String>,
+}
+
 /// Everything that an organization may do.
 pub async fn entitlements(
     State(app): State<App>,
     reader: Reader,
     Path(id): Path<String>,
+    query: Result<Query<MemberQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Entitlements>, Failure> {
+    let MemberQuery { user } = read(query)?;
     let organization = reader.organization(Some(&id))?;
-    let (standing, now) = app.standing(&organization).await?;
+    let (standing, now) = app.standing_for(&organization, user.as_deref()).await?;
     Ok(Json(Entitlements::of(&app.catalog, &standing, now)))
 }
 
@@ -58,9 +69,7 @@ pub async fn usage(
     Path(id): Path<String>,
     query: Result<Query<LedgerQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<UsageAnswer>, Failure> {
-    let Query(query) = query.map_err(|error| {
-        Failure::refused(crate::error::Code::Invalid, format!("The query cannot be read: {}", error.body_text()))
-    })?;
+    let query = read(query)?;
     let organization = reader.organization(Some(&id))?;
     let meter = query.meter.as_deref().map(|meter| meter_of(&app.catalog, meter)).transpose()?;
     let (standing, now) = app.standing(&organization).await?;
@@ -68,6 +77,13 @@ pub async fn usage(
     let entries = app.store.ledger(&organization, meter.map(|meter| &meter.id), query.before.as_deref(), limit).await?;
     let meters = app.catalog.meters.iter().filter(|each| meter.is_none_or(|meter| meter.id == each.id));
     Ok(Json(UsageAnswer { meters: meters.map(|meter| standing.meter(&app.catalog, meter, 1, now)).collect(), entries }))
+}
+
+/// A query, or what is wrong with it.
+fn read<T>(query: Result<Query<T>, axum::extract::rejection::QueryRejection>) -> Result<T, Failure> {
+    query.map(|Query(value)| value).map_err(|error| {
+        Failure::refused(crate::error::Code::Invalid, format!("The query cannot be read: {}", error.body_text()))
+    })
 }
 
 /// The tier with its reason, and the subscription behind it.

@@ -12,7 +12,7 @@ use super::idempotency::IdempotencyKey;
 use super::problem::Failure;
 use crate::error::Code;
 use crate::server::App;
-use crate::server::entitlements::{amount_of, meter_of};
+use crate::server::entitlements::{NO_MEMBER, amount_of, meter_of};
 use crate::server::store::{Operation, Outcome, Receipt};
 
 /// How long a reservation is held if nothing is said, and the longest it can be, in seconds.
@@ -31,6 +31,10 @@ pub struct UsageBody {
     /// A meter of the catalogue.
     #[serde(alias = "resource")]
     meter: String,
+    /// For which member, by our id or the identity provider's; without a seat they have what the free plan gives. Left
+    /// out, it is for the organization as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
     /// How much; 1 if nothing is said. Less than nothing gives back, where the meter counts what exists.
     amount: Option<i64>,
 }
@@ -54,7 +58,7 @@ pub async fn consume(
     } else {
         Operation::Consume { meter: meter.id.clone(), amount: amount_of(Some(amount))? }
     };
-    carry_out(&app, &writer, body.organization.as_deref(), operation, key, "usage", &body).await
+    carry_out(&app, &writer, (body.organization.as_deref(), body.user.as_deref()), operation, key, "usage", &body).await
 }
 
 /// What is held.
@@ -65,6 +69,10 @@ pub struct ReserveBody {
     organization: Option<String>,
     /// A meter of the catalogue.
     meter: String,
+    /// For which member, by our id or the identity provider's; without a seat they have what the free plan gives. Left
+    /// out, it is for the organization as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
     /// How much; 1 if nothing is said.
     amount: Option<i64>,
     /// For how many seconds; 900 if nothing is said, a week at most.
@@ -86,7 +94,8 @@ pub async fn reserve(
     }
     let amount = amount_of(Some(body.amount.unwrap_or(1)))?;
     let operation = Operation::Reserve { meter, amount, expires_at: app.clock.now() + Seconds(seconds) };
-    carry_out(&app, &writer, body.organization.as_deref(), operation, key, "reserve", &body).await
+    carry_out(&app, &writer, (body.organization.as_deref(), body.user.as_deref()), operation, key, "reserve", &body)
+        .await
 }
 
 /// Which reservation, and how much of it.
@@ -111,7 +120,7 @@ pub async fn confirm(
     let body = read(body)?;
     let amount = body.amount.map(|amount| amount_of(Some(amount))).transpose()?;
     let operation = Operation::Confirm { reservation: body.reservation.clone(), amount };
-    carry_out(&app, &writer, body.organization.as_deref(), operation, key, "confirm", &body).await
+    carry_out(&app, &writer, (body.organization.as_deref(), None), operation, key, "confirm", &body).await
 }
 
 /// Which reservation.
@@ -133,13 +142,13 @@ pub async fn release(
 ) -> Result<Json<Receipt>, Failure> {
     let body = read(body)?;
     let operation = Operation::Release { reservation: body.reservation.clone(), expired: false };
-    carry_out(&app, &writer, body.organization.as_deref(), operation, key, "release", &body).await
+    carry_out(&app, &writer, (body.organization.as_deref(), None), operation, key, "release", &body).await
 }
 
 async fn carry_out(
     app: &App,
     writer: &Writer,
-    organization: Option<&str>,
+    (organization, user): (Option<&str>, Option<&str>),
     operation: Operation,
     key: IdempotencyKey,
     name: &str,
@@ -147,8 +156,12 @@ async fn carry_out(
 ) -> Result<Json<Receipt>, Failure> {
     let organization = writer.reader().organization(organization)?;
     let idempotency = key.of(&organization.0, name, body)?;
+    let member = match user {
+        Some(user) => Some(app.member(&organization, user).await?.user),
+        None => None,
+    };
     let refused = |code, message: &str| Err(Failure::refused(code, message));
-    match app.usage(organization, operation, writer.reader().id().to_owned(), idempotency).await? {
+    match app.usage(organization, member, operation, writer.reader().id().to_owned(), idempotency).await? {
         Outcome::Done(receipt) => Ok(Json(*receipt)),
         Outcome::Refused(meter) => Err(Failure::Limit { meter, now: app.clock.now() }),
         Outcome::OtherRequest => refused(
@@ -156,6 +169,7 @@ async fn carry_out(
             "This Idempotency-Key was sent with another request. Take a new key for a new request.",
         ),
         Outcome::NoOrganization => Err(no_organization()),
+        Outcome::NoMember => refused(Code::NotFound, NO_MEMBER),
         Outcome::NoMeter => refused(Code::NotFound, "The catalogue has no such meter any more."),
         Outcome::NoReservation => refused(Code::NotFound, "There is no such reservation."),
         Outcome::ReservationOver(status) => {

@@ -130,6 +130,8 @@ impl App {
             }
             "member_removed" => format!("Removed {}, who was {}.", text("member")?, text("role")?),
             "member_left" => "Left the organization.".to_owned(),
+            "seat_assigned" => format!("Gave {} a seat.", text("member")?),
+            "seat_taken_back" => format!("Took the seat of {} back.", text("member")?),
             "ownership_transferred" => format!("Made {} the owner.", text("to")?),
             "time_zone" => format!("Days begin in {} and began in {}.", text("after")?, text("before")?),
             _ => return None,

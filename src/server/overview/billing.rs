@@ -65,8 +65,8 @@ impl App {
         });
         banners.extend(self.granted(&organization, live.first().copied()));
         if let Some(subscription) = live.first() {
-            let members = self.store.members(&account.organization).await?;
-            banners.splice(0..0, self.seats_broken(subscription, members));
+            let taken = self.store.seats_taken(&account.organization).await?;
+            banners.splice(0..0, self.seats_broken(subscription, taken));
         }
         if live.len() > 1 {
             banners.insert(0, two_subscriptions());
@@ -134,9 +134,9 @@ impl App {
     }
 
     /// A number of seats that was set at Stripe is accepted. Where it breaks a rule, the page says so.
-    fn seats_broken(&self, subscription: &Subscription, members: u32) -> Option<Banner> {
+    fn seats_broken(&self, subscription: &Subscription, taken: u32) -> Option<Banner> {
         let (plan, subscription) = self.seated(subscription)?;
-        let broken = change::seats_broken(plan, subscription.quantity, members)?;
+        let broken = change::seats_broken(plan, subscription.quantity, taken)?;
         let remedies = vec![Remedy::Seats(plan.id.to_string())];
         Some(Banner { tone: Tone::Warning, text: broken.to_string(), remedies })
     }

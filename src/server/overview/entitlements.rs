@@ -6,6 +6,7 @@ use domain::entitlement::{FeatureAnswer, MeterAnswer, Standing, Why};
 use domain::money::group_thousands;
 use domain::plan::{Limit, Plan, PlanId};
 use domain::role::Permission;
+use domain::seat::Seat;
 use domain::time::Timestamp;
 use domain::window::Zone;
 
@@ -23,7 +24,7 @@ use crate::visitor::Account;
 impl App {
     /// What the organization has.
     pub async fn dashboard_view(&self, account: &Account) -> Result<DashboardView, Error> {
-        let (standing, now) = self.standing(&account.organization).await?;
+        let (standing, now) = self.standing_of(account).await?;
         let mut features: Vec<_> = self
             .catalog
             .features
@@ -32,8 +33,8 @@ impl App {
             .collect();
         features.sort_by_key(|feature| !feature.allowed);
         Ok(DashboardView {
-            plan: tier_name(&self.catalog, &standing.tier),
-            reason: plan_reason(&standing),
+            plan: account.tier_name.clone(),
+            reason: self.plan_reason(&standing),
             meters: self.meter_states(&standing, now),
             features,
             next: self.next_plan(account, &standing).await?,
@@ -44,7 +45,7 @@ impl App {
     pub async fn feature_view(&self, account: &Account, name: &str) -> Result<FeatureView, Error> {
         // There is no page for it; the names of the others help programs only.
         let feature = feature_of(&self.catalog, name).map_err(|_| AppError::not_found())?;
-        let (standing, now) = self.standing(&account.organization).await?;
+        let (standing, now) = self.standing_of(account).await?;
         let answer = standing.feature(&self.catalog, feature, now);
         let until = answer.until.map(|until| format!(" Until {}.", day_in(&standing.zone, Timestamp(until))));
         Ok(FeatureView {
@@ -60,8 +61,10 @@ impl App {
 
     /// Every meter in words.
     pub(super) fn meter_states(&self, standing: &Standing, now: Timestamp) -> Vec<MeterState> {
-        let state =
-            |meter: &Meter| meter_state(meter, &standing.meter(&self.catalog, meter, 1, now), &standing.zone, now);
+        let state = |meter: &Meter| {
+            let seat = standing.more_by_seat(&self.catalog, &meter.id).map(|(seat, _)| seat);
+            meter_state(meter, &standing.meter(&self.catalog, meter, 1, now), seat, &standing.zone, now)
+        };
         self.catalog.meters.iter().map(state).collect()
     }
 
@@ -77,16 +80,21 @@ impl App {
             feature: answer.name.clone(),
             description: description.unwrap_or_default(),
             reason,
+            by_plan: answer.reason != Why::NoSeat,
             offer: self.offer(account, answer.reason, answer.unlocked_by.as_ref()).await?,
         })
     }
 
     /// The button that leads to more, for whoever may buy.
     async fn offer(&self, account: &Account, why: Why, plan: Option<&PlanId>) -> Result<Option<Offer>, Error> {
+        let offer = |words: String, href: String| Ok(Some(Offer { words, href }));
+        if why == Why::NoSeat {
+            let may = account.may(Permission::ManageMembers);
+            return if may { offer("Assign a seat".to_owned(), "/settings/team".to_owned()) } else { Ok(None) };
+        }
         if !account.may(Permission::ManageBilling) {
             return Ok(None);
         }
-        let offer = |words: String, href: String| Ok(Some(Offer { words, href }));
         // What was bought already is not bought again: its payment is put right.
         if matches!(why, Why::PastDue | Why::NotPaid | Why::Paused | Why::Disputed) {
             return offer("Go to the billing settings".to_owned(), "/settings/billing".to_owned());
@@ -116,14 +124,20 @@ impl App {
         let Some(next) = catalog.plans_for(current.audience).find(larger) else { return Ok(None) };
         let limits = catalog.meters.iter().filter_map(|meter| {
             let limit = next.limits.get(&meter.id)?;
-            let had = catalog.limit(&current.id, &meter.id);
+            let had = standing.limit(catalog, &meter.id);
             (!had.covers(*limit)).then(|| meter.line(*limit))
         });
+        let by_seats = standing.seats.iter().filter_map(|seat| seat.plan(catalog));
+        let had: Vec<_> = by_seats.chain([current]).flat_map(|plan| &plan.features).collect();
         let features = catalog
             .features
             .iter()
-            .filter(|feature| next.features.contains(&feature.id) && !current.features.contains(&feature.id))
+            .filter(|feature| next.features.contains(&feature.id) && !had.contains(&&feature.id))
             .map(|feature| feature.name.clone());
+        let adds: Vec<_> = limits.chain(features).collect();
+        if adds.is_empty() {
+            return Ok(None);
+        }
         let why = match standing.reason {
             Reason::GraceOver | Reason::Grace => Why::PastDue,
             Reason::NotPaid => Why::NotPaid,
@@ -136,33 +150,45 @@ impl App {
             | Reason::PaidUntilEnd
             | Reason::Ended
             | Reason::UnknownPrice => Why::NotInPlan,
+            // What the team has is missing nothing but a seat.
+            Reason::NoSeat => return Ok(None),
         };
-        Ok(Some(NextPlan {
-            name: next.name.clone(),
-            adds: limits.chain(features).collect(),
-            offer: self.offer(account, why, Some(&next.id)).await?,
-        }))
+        Ok(Some(NextPlan { name: next.name.clone(), adds, offer: self.offer(account, why, Some(&next.id)).await? }))
+    }
+
+    /// Why it is that plan, and what there is beside it.
+    fn plan_reason(&self, standing: &Standing) -> String {
+        if standing.reason == Reason::NoSeat {
+            let free = tier_name(&self.catalog, &standing.tier);
+            return format!("You have no seat, so you have what {free} includes. Ask an owner or admin for one.");
+        }
+        let until = standing.until.map(|until| format!(" It stays until {}.", day_in(&standing.zone, until)));
+        let seats = standing.seats.iter().filter(|seat| seat.plan(&self.catalog).is_some());
+        let seats = seats.map(|seat| {
+            format!(" You have a seat at {}, which is on {}.", seat.name, tier_name(&self.catalog, &seat.tier))
+        });
+        format!("{}{}{}", standing.reason.sentence(), until.unwrap_or_default(), seats.collect::<String>())
     }
 }
 
-fn plan_reason(standing: &Standing) -> String {
-    let until = standing.until.map(|until| format!(" It stays until {}.", day_in(&standing.zone, until)));
-    format!("{}{}", standing.reason.sentence(), until.unwrap_or_default())
-}
-
 fn feature_line(catalog: &Catalog, answer: &FeatureAnswer, zone: &Zone) -> FeatureLine {
+    let through = answer.source.as_ref().map(|source| format!("through your seat at {}", source.name));
     let until = answer.until.map(|until| format!("until {}", day_in(zone, Timestamp(until))));
-    let unlocked_by = answer.unlocked_by.as_ref().map(|plan| format!("in {}", tier_name(catalog, plan)));
+    let unlocked = [through, until].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let unlocked_by = match answer.reason {
+        Why::NoSeat => Some("with a seat".to_owned()),
+        _ => answer.unlocked_by.as_ref().map(|plan| format!("in {}", tier_name(catalog, plan))),
+    };
     FeatureLine {
         id: answer.feature.to_string(),
         name: answer.name.clone(),
         allowed: answer.allowed,
-        note: if answer.allowed { until } else { unlocked_by },
+        note: if answer.allowed { Some(unlocked).filter(|note| !note.is_empty()) } else { unlocked_by },
     }
 }
 
 /// A meter in words.
-fn meter_state(meter: &Meter, answer: &MeterAnswer, zone: &Zone, now: Timestamp) -> MeterState {
+fn meter_state(meter: &Meter, answer: &MeterAnswer, seat: Option<&Seat>, zone: &Zone, now: Timestamp) -> MeterState {
     let gone = answer.used + answer.reserved;
     let (amount, all) = match answer.remaining {
         Limit::Unlimited(_) => (format!("{}, {} used", meter.allowance(answer.limit), group_thousands(gone)), None),
@@ -174,6 +200,7 @@ fn meter_state(meter: &Meter, answer: &MeterAnswer, zone: &Zone, now: Timestamp)
     };
     let includes = match answer.limit {
         // Credits and what was used on a larger plan make it more than the plan's own share.
+        _ if seat.is_some() => seat.map(|seat| format!("Through your seat at {}.", seat.name)),
         Limit::AtMost(included) if all.is_some_and(|all| all != included) => {
             Some(format!("The plan includes {}.", meter.quantity(included)))
         }

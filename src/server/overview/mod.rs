@@ -6,6 +6,7 @@ mod billing;
 mod change;
 mod entitlements;
 mod keys;
+mod seats;
 mod status;
 mod team;
 mod top_ups;

@@ -6,6 +6,8 @@ use domain::time::Timestamp;
 use domain::window::Zone;
 
 use super::day_in;
+use super::seats::Seating;
+use crate::components::seats::MemberSeat;
 use crate::error::AppError;
 use crate::pages::invitation::{InvitationView, Standing};
 use crate::pages::team::{InvitationLine, MemberLine, TeamView};
@@ -21,6 +23,8 @@ impl App {
         let (standing, now) = self.standing(&account.organization).await?;
         let members = self.store.member_list(&account.organization).await?;
         let owners = members.iter().filter(|member| member.role == Role::Owner).count();
+        let taken = members.iter().filter(|member| member.seated).count();
+        let seating = self.seating(account, u32::try_from(taken).unwrap_or(u32::MAX)).await?;
         let may = |permission| account.kind == Kind::Team && account.may(permission);
         let invitations = if may(Permission::ManageMembers) {
             self.store.open_invitations(&account.organization).await?
@@ -30,7 +34,14 @@ impl App {
         Ok(TeamView {
             organization: account.organization_name.clone(),
             personal: account.kind == Kind::Personal,
-            members: members.into_iter().map(|member| line(account, owners, member, &standing.zone)).collect(),
+            members: members
+                .into_iter()
+                .map(|member| {
+                    let seat = seating.as_ref().map(|seating| member_seat(account, &member, seating));
+                    MemberLine { seat, ..line(account, owners, member, &standing.zone) }
+                })
+                .collect(),
+            seats: seating.map(|seating| seating.state),
             invitations: invitations.into_iter().map(|it| invitation_line(it, &standing.zone, now)).collect(),
             grants: if may(Permission::ManageMembers) {
                 Role::ALL.into_iter().filter(|role| account.role.may_grant(*role)).collect()
@@ -84,6 +95,12 @@ fn change(account: &Account, owners: usize, member: &Member, to: Option<Role>) -
     MemberChange { kind: account.kind, by: account.role, own, from: member.role, to, owners }
 }
 
+/// One can be given while there are any, and taken back always.
+fn member_seat(account: &Account, member: &Member, seating: &Seating) -> MemberSeat {
+    let possible = member.seated || seating.free.is_none_or(|free| free > 0);
+    MemberSeat { seated: member.seated, changeable: possible && account.may(Permission::ManageMembers) }
+}
+
 fn line(account: &Account, owners: usize, member: Member, zone: &Zone) -> MemberLine {
     let allowed = |to| change(account, owners, &member, to).check();
     let roles: Vec<Role> =
@@ -101,6 +118,7 @@ fn line(account: &Account, owners: usize, member: Member, zone: &Zone) -> Member
         name: member.name,
         email: member.email,
         role: member.role,
+        seat: None,
         since: day_in(zone, member.since),
     }
 }

@@ -121,7 +121,7 @@ impl App {
             };
         }
         let Some(first) = packs.first() else { return TopUpForm::default() };
-        let included = self.catalog.limit(&standing.tier, &meter.id);
+        let included = standing.limit(&self.catalog, &meter.id);
         let cap = self.money(i64::from(first.amount)).times(PROPOSED_PACKS);
         TopUpForm {
             pack: first.id.to_string(),

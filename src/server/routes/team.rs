@@ -109,6 +109,30 @@ pub async fn remove(
     answer(app, &visitor, wanted, done, "/settings/team?done=removed").await
 }
 
+/// Which member, and whether they are to have a seat.
+#[derive(Debug, Deserialize)]
+pub struct SeatBody {
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    seat: String,
+}
+
+/// `POST /api/members/seat`: gives a member a seat or takes it back, from their next request on.
+pub async fn seat(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Body { value, wanted }: Body<SeatBody>,
+) -> Result<Response, Error> {
+    let (account, member) = (signed_in(&visitor)?, UserId(value.user));
+    let (done, then) = match &*value.seat {
+        "yes" => (app.set_seat(account, &member, true).await, "/settings/team?done=seated"),
+        "no" => (app.set_seat(account, &member, false).await, "/settings/team?done=unseated"),
+        _ => (Err(Error::refused(Code::Invalid, "`seat` is `yes` or `no`.")), ""),
+    };
+    answer(app, &visitor, wanted, done, then).await
+}
+
 /// `POST /api/members/transfer`: makes somebody else the owner.
 pub async fn transfer(
     State(app): State<App>,

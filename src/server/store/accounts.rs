@@ -37,6 +37,8 @@ pub struct Membership {
     pub user_trial_used_at: Option<Timestamp>,
     /// What they may do.
     pub role: Role,
+    /// Whether they have a seat.
+    pub seated: bool,
     /// The organization's revision.
     pub revision: i64,
     /// How many subscriptions of the organization are running.
@@ -52,6 +54,7 @@ struct MembershipRow {
     user_name: String,
     user_trial_used_at: Option<i64>,
     role: String,
+    seat_since: Option<i64>,
     revision: i64,
     running: i64,
     #[sqlx(flatten)]
@@ -96,6 +99,7 @@ impl MembershipRow {
             user_name: self.user_name,
             user_trial_used_at: self.user_trial_used_at.map(Timestamp),
             role,
+            seated: self.seat_since.is_some(),
             revision: self.revision,
             running: self.running,
             organization: self.organization.read()?,
@@ -112,7 +116,8 @@ impl Store {
     /// A person's organizations, the personal one first.
     pub async fn memberships(&self, user: &UserId) -> Result<Vec<Membership>, Error> {
         let rows: Vec<MembershipRow> = sqlx::query_as(
-            "SELECT u.id AS user_id, u.email, u.name AS user_name, u.trial_used_at AS user_trial_used_at, m.role, o.revision,
+            "SELECT u.id AS user_id, u.email, u.name AS user_name, u.trial_used_at AS user_trial_used_at, m.role, m.seat_since,
+                    o.revision,
                     (SELECT COUNT(*) FROM subscriptions s WHERE s.organization_id = o.id
                         AND s.status NOT IN ('canceled', 'incomplete_expired')) AS running,
                     o.id, o.name, o.kind, o.subscription_tier, o.tier_reason, o.tier_review_at,
@@ -163,15 +168,6 @@ impl Store {
             .fetch_optional(&self.pool)
             .await?;
         Ok(revision.unwrap_or_default())
-    }
-
-    /// How many people are in an organization.
-    pub async fn members(&self, organization: &OrganizationId) -> Result<u32, Error> {
-        let members: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM memberships WHERE organization_id = $1")
-            .bind(&organization.0)
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(u32::try_from(members).unwrap_or(u32::MAX))
     }
 
     /// Notes the Stripe customer of an organization that has none yet, and answers with the one that counts.

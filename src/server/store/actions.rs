@@ -203,6 +203,16 @@ pub enum Action {
     },
     /// A member left.
     MemberLeft,
+    /// A member was given a seat.
+    SeatAssigned {
+        /// Who.
+        member: String,
+    },
+    /// A member's seat was taken back.
+    SeatTakenBack {
+        /// Whose.
+        member: String,
+    },
     /// Another member is the owner.
     OwnershipTransferred {
         /// Who.
@@ -330,6 +340,8 @@ impl Action {
             Self::RoleChanged { .. } => "role_changed",
             Self::MemberRemoved { .. } => "member_removed",
             Self::MemberLeft => "member_left",
+            Self::SeatAssigned { .. } => "seat_assigned",
+            Self::SeatTakenBack { .. } => "seat_taken_back",
             Self::OwnershipTransferred { .. } => "ownership_transferred",
             Self::TimeZone { .. } => "time_zone",
             Self::TopUpOn { .. } => "top_up_on",

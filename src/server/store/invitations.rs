@@ -10,8 +10,8 @@ use super::accounts::lock;
 use super::audit::{self, Action, Actor};
 use super::mails::{self, NewMail};
 use super::members::{TeamRefusal, add, enter, role, role_of};
-use super::sync::touch;
-use super::{Error, Store, new_id};
+use super::sync::{Decide, touch};
+use super::{Error, Store, new_id, seats};
 
 /// How many can be open in an organization at once, and how many can be made in a day.
 const MOST: i64 = 100;
@@ -259,12 +259,13 @@ impl Store {
         .await
     }
 
-    /// Lets somebody in by their link, once. `None` where there is no such link.
+    /// Lets somebody in by their link, once, with a seat where one is free. `None` where there is no such link.
     pub async fn accept_invitation(
         &self,
         token_hash: &str,
         user: &UserId,
         now: Timestamp,
+        decide: impl Decide,
     ) -> Result<Option<Result<OrganizationId, InvitationRefusal>>, Error> {
         let (hash, user) = (token_hash.to_owned(), user.clone());
         self.write(move |connection| {
@@ -293,7 +294,8 @@ impl Store {
                     .execute(&mut *connection)
                     .await?;
                 let action = Action::MemberJoined { role: stored.invitation.role };
-                audit::record(connection, &id, &Actor::User(user), &action, now).await?;
+                audit::record(connection, &id, &Actor::User(user.clone()), &action, now).await?;
+                seats::give_if_free(connection, &id, &user, now, &decide).await?;
                 touch(connection, &id).await?;
                 Ok(Some(Ok(id)))
             })

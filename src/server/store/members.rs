@@ -9,6 +9,7 @@ use sqlx::{AnyConnection, FromRow};
 
 use super::accounts::lock;
 use super::audit::{self, Action, Actor};
+use super::seats::{note_holder, note_holders};
 use super::sync::touch;
 use super::{Error, Store};
 
@@ -25,6 +26,8 @@ pub struct Member {
     pub role: Role,
     /// Since when.
     pub since: Timestamp,
+    /// Whether they have a seat.
+    pub seated: bool,
 }
 
 /// Why members, or the organization, were not changed.
@@ -52,13 +55,14 @@ struct Row {
     email: String,
     role: String,
     created_at: i64,
+    seat_since: Option<i64>,
 }
 
 impl Store {
     /// The members of an organization: owners first, then in the order in which they came.
     pub async fn member_list(&self, organization: &OrganizationId) -> Result<Vec<Member>, Error> {
         let rows: Vec<Row> = sqlx::query_as(
-            "SELECT m.user_id, u.name, u.email, m.role, m.created_at
+            "SELECT m.user_id, u.name, u.email, m.role, m.created_at, m.seat_since
              FROM memberships m JOIN users u ON u.id = m.user_id
              WHERE m.organization_id = $1
              ORDER BY CASE m.role WHEN 'owner' THEN 0 WHEN 'admin' THEN 1 ELSE 2 END, m.created_at, m.user_id",
@@ -74,6 +78,7 @@ impl Store {
                     name: row.name,
                     email: row.email,
                     since: Timestamp(row.created_at),
+                    seated: row.seat_since.is_some(),
                 })
             })
             .collect()
@@ -142,6 +147,7 @@ impl Store {
                     .await?;
                 let action = Action::Renamed { before: organization.name, after: name };
                 audit::record(connection, &id, &Actor::User(by), &action, now).await?;
+                note_holders(connection, &id).await?;
                 touch(connection, &id).await.map(Ok)
             })
         })
@@ -179,6 +185,7 @@ impl Store {
                     Action::RoleChanged { member: member.0, before: from, after: to }
                 } else {
                     remove(connection, &id, &member).await?;
+                    note_holder(connection, &member).await?;
                     if own { Action::MemberLeft } else { Action::MemberRemoved { member: member.0, role: from } }
                 };
                 audit::record(connection, &id, &Actor::User(by), &action, now).await?;
@@ -277,6 +284,7 @@ async fn delete(
     ] {
         sqlx::query(statement).bind(&id.0).bind(now.0).execute(&mut *connection).await?;
     }
+    note_holders(connection, &id).await?;
     sqlx::query("DELETE FROM memberships WHERE organization_id = $1").bind(&id.0).execute(&mut *connection).await?;
     let action = Action::OrganizationDeleted { name: organization.name };
     audit::record(connection, &id, &Actor::User(by), &action, now).await?;

@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use domain::access::Reason;
+use domain::catalog::Catalog;
 use domain::entitlement::Standing;
 use domain::organization::{Kind, OrganizationId};
 use domain::plan::{FeatureId, MeterId, PlanId};
@@ -16,7 +17,9 @@ use domain::window::{PaidPeriod, Zone};
 use quick_cache::sync::Cache;
 use serde::Deserialize;
 use sqlx::{AnyConnection, AssertSqlSafe, FromRow};
+use tokio::sync::OnceCell;
 
+use super::seats::{self, Members, SeatedMember};
 use super::top_ups::read_rules;
 use super::{Error, Store};
 
@@ -40,12 +43,14 @@ struct Memory {
 #[derive(Clone)]
 struct Entry {
     standing: Arc<RwLock<Arc<Standing>>>,
+    /// Read when somebody first asks about one of them.
+    members: Arc<OnceCell<Members>>,
     made: Instant,
 }
 
 impl Entry {
     fn new(standing: Arc<Standing>, made: Instant) -> Self {
-        Self { standing: Arc::new(RwLock::new(standing)), made }
+        Self { standing: Arc::new(RwLock::new(standing)), members: Arc::default(), made }
     }
 
     fn standing(&self) -> Arc<Standing> {
@@ -117,7 +122,7 @@ pub(super) struct StandingRow {
 }
 
 impl StandingRow {
-    /// Without what was counted.
+    /// Without what was counted, and without seats.
     pub(super) fn read(self) -> Result<Standing, Error> {
         let unreadable = |value: &str| Error::Unreadable { table: "organizations", value: value.to_owned() };
         let plan = |id: &str| PlanId::parse(id).map_err(|_| unreadable(id));
@@ -140,6 +145,7 @@ impl StandingRow {
             counters: BTreeMap::new(),
             credits: BTreeMap::new(),
             top_ups: read_rules(self.top_ups.as_deref())?,
+            seats: Vec::new(),
         })
     }
 }
@@ -208,24 +214,48 @@ fn negative(stored: i64) -> Error {
 
 impl Store {
     /// What is known of an organization, as it is now; `None` where there is no such organization.
-    pub async fn standing(&self, organization: &OrganizationId) -> Result<Option<Arc<Standing>>, Error> {
+    pub async fn standing(
+        &self,
+        organization: &OrganizationId,
+        catalog: &Catalog,
+    ) -> Result<Option<Arc<Standing>>, Error> {
+        Ok(self.entry(organization, catalog).await?.map(|entry| entry.standing()))
+    }
+
+    /// A member of an organization, by our id or by the provider's name for them; `None` where there is no such member.
+    pub async fn member(
+        &self,
+        organization: &OrganizationId,
+        user: &str,
+        issuer: &str,
+        catalog: &Catalog,
+    ) -> Result<Option<SeatedMember>, Error> {
+        let Some(entry) = self.entry(organization, catalog).await? else { return Ok(None) };
+        let read = async || {
+            let mut connection = self.pool.acquire().await?;
+            seats::members(&mut connection, organization, issuer).await
+        };
+        Ok(entry.members.get_or_try_init(read).await?.get(user).cloned())
+    }
+
+    async fn entry(&self, organization: &OrganizationId, catalog: &Catalog) -> Result<Option<Entry>, Error> {
         let standings = &self.changes.standings;
         if let Some(entry) = standings.0.entries.get(organization) {
             if standings.is_fresh(&entry) {
-                return Ok(Some(entry.standing()));
+                return Ok(Some(entry));
             }
             standings.forget(organization);
         }
         match standings.0.entries.get_value_or_guard_async(organization).await {
-            Ok(entry) => Ok(Some(entry.standing())),
+            Ok(entry) => Ok(Some(entry)),
             Err(guard) => {
                 let made = Instant::now();
                 let mut connection = self.pool.acquire().await?;
-                let Some(standing) = load(&mut connection, organization).await? else { return Ok(None) };
-                let standing = Arc::new(standing);
+                let Some(standing) = load(&mut connection, organization, catalog).await? else { return Ok(None) };
+                let entry = Entry::new(Arc::new(standing), made);
                 // Refused where something changed in the meantime: then nobody else gets this one.
-                drop(guard.insert(Entry::new(Arc::clone(&standing), made)));
-                Ok(Some(standing))
+                drop(guard.insert(entry.clone()));
+                Ok(Some(entry))
             }
         }
     }
@@ -235,6 +265,7 @@ impl Store {
 pub(super) async fn load(
     connection: &mut AnyConnection,
     organization: &OrganizationId,
+    catalog: &Catalog,
 ) -> Result<Option<Standing>, Error> {
     let row: Option<StandingRow> = sqlx::query_as(AssertSqlSafe(format!(
         "SELECT {STANDING} FROM organizations WHERE id = $1 AND deleted_at IS NULL"
@@ -244,6 +275,7 @@ pub(super) async fn load(
     .await?;
     let Some(row) = row else { return Ok(None) };
     let mut standing = row.read()?;
+    standing.seats = seats::held(connection, catalog, organization, standing.kind).await?;
     let counters: Vec<CounterRow> =
         sqlx::query_as(AssertSqlSafe(format!("SELECT {COUNTER} FROM usage_counters WHERE organization_id = $1")))
             .bind(&organization.0)

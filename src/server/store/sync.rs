@@ -14,7 +14,7 @@ use sqlx::AnyConnection;
 use super::accounts::{lock, lock_by_customer};
 use super::audit::{self, Action, Actor, Standing};
 use super::subscriptions::{Stored, load, upsert};
-use super::{Decision, Error, Store, changes, events, invoices, plan_grants};
+use super::{Decision, Error, Store, changes, events, invoices, plan_grants, seats};
 
 /// A subscription as Stripe answered, with what is shown beside it.
 #[derive(Clone, Debug)]
@@ -118,9 +118,9 @@ impl Synced {
 }
 
 /// Decides the tier from all of an organization's subscriptions and the plan that it was granted.
-pub trait Decide: Fn(&[Subscription], Option<&PlanGrant>) -> Access + Send + 'static {}
+pub trait Decide: Fn(&[Subscription], Option<&PlanGrant>) -> Access + Send + Sync + 'static {}
 
-impl<D: Fn(&[Subscription], Option<&PlanGrant>) -> Access + Send + 'static> Decide for D {}
+impl<D: Fn(&[Subscription], Option<&PlanGrant>) -> Access + Send + Sync + 'static> Decide for D {}
 
 /// The two clocks: `now` decides dates, `wall` is when this machine did it.
 #[derive(Clone, Copy, Debug)]
@@ -291,10 +291,7 @@ pub(super) async fn settle(
     now: Timestamp,
     decide: impl Decide,
 ) -> Result<PlanId, Error> {
-    let subscriptions: Vec<_> =
-        load(connection, &organization.id).await?.into_iter().map(|stored| stored.subscription).collect();
-    let granted = plan_grants::current(connection, &organization.id).await?;
-    let access = decide(&subscriptions, granted.as_ref());
+    let access = decided(connection, &organization.id, &decide).await?;
     sqlx::query(
         "UPDATE organizations SET subscription_tier = $2, tier_reason = $3, tier_review_at = $4, subscribed_plan = $5,
              paid_from = $6, paid_until = $7 WHERE id = $1",
@@ -308,16 +305,33 @@ pub(super) async fn settle(
     .bind(access.paid.map(|paid| paid.end.0))
     .execute(&mut *connection)
     .await?;
-    let review_at = access.review_at;
-    if access.reason.as_str() != organization.tier_reason || review_at != organization.tier_review_at {
+    let other_tier = access.tier != organization.tier;
+    let (before, review_at) = (&organization.tier_reason, access.review_at);
+    if other_tier || access.reason.as_str() != before || review_at != organization.tier_review_at {
         changes::note(connection, &organization.id).await?;
+        seats::note_holders(connection, &organization.id).await?;
     }
-    if access.tier != organization.tier {
+    if other_tier {
+        if let Some(seats) = access.seats {
+            seats::hand_out(connection, organization, seats, actor, now).await?;
+        }
         let action =
             Action::Tier { before: organization.tier.clone(), after: access.tier.clone(), reason: access.reason };
         audit::record(connection, &organization.id, actor, &action, now).await?;
     }
     Ok(access.tier)
+}
+
+/// What the policy says of an organization as it is stored now.
+pub(super) async fn decided(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    decide: &impl Decide,
+) -> Result<Access, Error> {
+    let stored = load(connection, organization).await?;
+    let subscriptions: Vec<_> = stored.into_iter().map(|stored| stored.subscription).collect();
+    let granted = plan_grants::current(connection, organization).await?;
+    Ok(decide(&subscriptions, granted.as_ref()))
 }
 
 /// Makes pages that are open elsewhere out of date.

@@ -15,7 +15,7 @@ use super::accounts::lock;
 use super::audit::{self, Action, Actor};
 use super::standing::{CounterRow, StandingRow, meter_id};
 use super::sync::touch;
-use super::{Error, Store};
+use super::{Error, Store, seats};
 
 impl Store {
     /// Lets days and months begin elsewhere.
@@ -48,6 +48,7 @@ impl Store {
                     .await?;
                 let mut standing = standing;
                 standing.counters = counting(connection, &id).await?;
+                standing.seats = seats::held(connection, &catalog, &id, standing.kind).await?;
                 for known in &catalog.meters {
                     let Some(stored) = standing.counters.get(&known.id) else { continue };
                     let (account, window) = standing.account(&catalog, known, now);

@@ -280,7 +280,9 @@ async fn note_at_once(
     catalog: &Catalog,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let (Some(known), Some(standing)) = (catalog.meter(meter), standing::load(connection, organization).await?) else {
+    let (Some(known), Some(standing)) =
+        (catalog.meter(meter), standing::load(connection, organization, catalog).await?)
+    else {
         return Ok(());
     };
     let left = standing.account(catalog, known, now).0.left();

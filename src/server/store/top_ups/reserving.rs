@@ -173,7 +173,7 @@ async fn still_due(
     .fetch_optional(&mut *connection)
     .await?;
     let (Some(agreed), Some(meter), Some(standing)) =
-        (agreed, catalog.meter(&top_up.meter), standing::load(connection, &top_up.organization).await?)
+        (agreed, catalog.meter(&top_up.meter), standing::load(connection, &top_up.organization, catalog).await?)
     else {
         return Ok(None);
     };

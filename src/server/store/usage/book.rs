@@ -1,11 +1,12 @@
 //! The books of a group: the accounts that its requests are about, open in memory while the group's transaction holds
 //! their rows. Requests are worked through one after the other; what has changed is written afterwards.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use domain::catalog::Meter;
-use domain::entitlement::Standing;
-use domain::organization::OrganizationId;
+use domain::entitlement::{MeterAnswer, Standing};
+use domain::organization::{OrganizationId, UserId};
 use domain::plan::MeterId;
 use domain::time::Timestamp;
 use domain::usage::{Account, Counter, Credits, NotEnough, Taken};
@@ -40,6 +41,8 @@ pub(super) struct Reservation {
     pub(super) window_start: i64,
     pub(super) status: String,
     pub(super) expires_at: i64,
+    /// For whom it is held.
+    pub(super) member: Option<UserId>,
 }
 
 /// A line of the ledger.
@@ -75,6 +78,8 @@ pub(in crate::server::store) struct Used {
 pub(super) struct Book {
     pub(super) pages: BTreeMap<Key, Page>,
     pub(super) reservations: BTreeMap<String, Reservation>,
+    /// Whether they have a seat, of those that are asked about.
+    pub(super) members: BTreeMap<(OrganizationId, UserId), bool>,
     /// Those of the group itself.
     pub(super) reserved: Vec<(String, i64)>,
     /// Those that are over now.
@@ -95,41 +100,58 @@ impl Book {
         }
     }
 
+    /// Whether the request is for the organization as a whole, or for somebody who is in it.
+    pub(super) fn knows_member(&self, request: &UsageRequest) -> bool {
+        let Some(member) = &request.member else { return true };
+        self.members.contains_key(&(request.organization.clone(), member.clone()))
+    }
+
+    /// Whether what the plan gives counts: for the organization as a whole, and for whoever has a seat.
+    fn seated(&self, organization: &OrganizationId, member: Option<&UserId>) -> bool {
+        let Some(member) = member else { return true };
+        self.members.get(&(organization.clone(), member.clone())).copied().unwrap_or(false)
+    }
+
     fn consume(&mut self, request: &UsageRequest, meter: &MeterId, amount: u64) -> Outcome {
         let key = (request.organization.clone(), meter.clone());
+        let seated = self.seated(&request.organization, request.member.as_ref());
         let Some(page) = self.pages.get_mut(&key) else { return Outcome::NoMeter };
-        match page.account.consume(amount) {
-            Err(NotEnough { .. }) => page.refuse(request, amount),
+        match page.of(request, seated, |account| account.consume(amount)) {
+            Err(NotEnough { .. }) => page.refuse(request, amount, seated),
             Ok(taken) => {
                 let entry = self.enter(request, key, signed(amount), signed(taken.from_credits()), None);
-                self.receipt(request, entry, amount)
+                self.receipt(request, entry, amount, seated)
             }
         }
     }
 
     fn give_back(&mut self, request: &UsageRequest, meter: &MeterId, amount: u64) -> Outcome {
         let key = (request.organization.clone(), meter.clone());
+        let seated = self.seated(&request.organization, request.member.as_ref());
         let Some(page) = self.pages.get_mut(&key) else { return Outcome::NoMeter };
         let before = page.account.counter.from_credits;
         let back = page.account.give_back(amount);
         // The ledger adds up to the counter, credits too.
         let from_credits = signed(page.account.counter.from_credits) - signed(before);
         let entry = self.enter(request, key, -signed(back), from_credits, None);
-        self.receipt(request, entry, back)
+        self.receipt(request, entry, back, seated)
     }
 
     fn reserve(&mut self, request: &UsageRequest, meter: &MeterId, amount: u64, expires_at: i64) -> Outcome {
         let key = (request.organization.clone(), meter.clone());
+        let seated = self.seated(&request.organization, request.member.as_ref());
         let Some(page) = self.pages.get_mut(&key) else { return Outcome::NoMeter };
-        let Ok(taken) = page.account.reserve(amount) else { return page.refuse(request, amount) };
+        let reserved = page.of(request, seated, |account| account.reserve(amount));
+        let Ok(taken) = reserved else { return page.refuse(request, amount, seated) };
         let window_start = page.account.counter.window_start;
         self.note(request, &key);
         let id = new_id("rsv");
         let status = "open".to_owned();
-        let reservation = Reservation { key: key.clone(), amount, taken, window_start, status, expires_at };
+        let member = request.member.clone();
+        let reservation = Reservation { key: key.clone(), amount, taken, window_start, status, expires_at, member };
         self.reservations.insert(id.clone(), reservation);
         self.reserved.push((id.clone(), request.now.0));
-        self.done(request, &key, |meter| Receipt {
+        self.done(request, &key, seated, |meter| Receipt {
             entry: None,
             reservation: Some(id),
             expires_at: Some(expires_at),
@@ -143,15 +165,16 @@ impl Book {
             Ok(held) => held.clone(),
             Err(outcome) => return outcome,
         };
+        let seated = self.seated(&request.organization, held.member.as_ref());
         let Some(page) = self.pages.get_mut(&held.key) else { return Outcome::NoMeter };
         let amount = amount.unwrap_or(held.amount);
-        match page.account.confirm(&held.taken, held.window_start, amount) {
-            Err(NotEnough { .. }) => page.refuse(request, amount),
+        match page.of(request, seated, |account| account.confirm(&held.taken, held.window_start, amount)) {
+            Err(NotEnough { .. }) => page.refuse(request, amount, seated),
             Ok(taken) => {
                 self.end(id, "confirmed");
                 let entry =
                     self.enter(request, held.key, signed(amount), signed(taken.from_credits()), Some(id.to_owned()));
-                self.receipt(request, entry, amount)
+                self.receipt(request, entry, amount, seated)
             }
         }
     }
@@ -167,7 +190,7 @@ impl Book {
         self.note(request, &held.key);
         let reservation = Some(id.to_owned());
         let receipt = |meter| Receipt { entry: None, reservation, expires_at: None, amount: held.amount, meter };
-        self.done(request, &held.key, receipt)
+        self.done(request, &held.key, true, receipt)
     }
 
     fn open_reservation(&self, request: &UsageRequest, id: &str) -> Result<&Reservation, Outcome> {
@@ -229,9 +252,9 @@ impl Book {
         }
     }
 
-    fn receipt(&self, request: &UsageRequest, entry: usize, amount: u64) -> Outcome {
+    fn receipt(&self, request: &UsageRequest, entry: usize, amount: u64, seated: bool) -> Outcome {
         let entry = &self.entries[entry];
-        self.done(request, &entry.key, |meter| Receipt {
+        self.done(request, &entry.key, seated, |meter| Receipt {
             entry: Some(entry.id.clone()),
             reservation: entry.reservation.clone(),
             expires_at: None,
@@ -244,11 +267,11 @@ impl Book {
         &self,
         request: &UsageRequest,
         key: &Key,
-        receipt: impl FnOnce(domain::entitlement::MeterAnswer) -> Receipt,
+        seated: bool,
+        receipt: impl FnOnce(MeterAnswer) -> Receipt,
     ) -> Outcome {
         let Some(page) = self.pages.get(key) else { return Outcome::NoMeter };
-        let answer = page.standing.meter_answer(&request.catalog, &page.meter, &page.account, page.window, 1);
-        Outcome::Done(Box::new(receipt(answer)))
+        Outcome::Done(Box::new(receipt(page.answer(request, 1, seated))))
     }
 
     /// How every account stands that has changed.
@@ -266,10 +289,36 @@ impl Book {
 }
 
 impl Page {
-    fn refuse(&mut self, request: &UsageRequest, amount: u64) -> Outcome {
-        self.watch(amount, request.now);
-        let answer = self.standing.meter_answer(&request.catalog, &self.meter, &self.account, self.window, amount);
-        Outcome::Refused(Box::new(answer))
+    /// Works on the account as it is for a member. Warnings and top-ups go by the organization's own limit.
+    fn of<T>(&mut self, request: &UsageRequest, seated: bool, work: impl FnOnce(&mut Account) -> T) -> T {
+        if seated {
+            return work(&mut self.account);
+        }
+        let limit = self.standing.of_member(&request.catalog, false).limit(&request.catalog, &self.meter.id);
+        let whole = std::mem::replace(&mut self.account.limit, limit);
+        let done = work(&mut self.account);
+        self.account.limit = whole;
+        done
+    }
+
+    fn answer(&self, request: &UsageRequest, amount: u64, seated: bool) -> MeterAnswer {
+        let catalog = &request.catalog;
+        let standing = self.standing.of_member(catalog, seated);
+        let account = match &standing {
+            Cow::Borrowed(_) => Cow::Borrowed(&self.account),
+            Cow::Owned(without) => {
+                Cow::Owned(Account { limit: without.limit(catalog, &self.meter.id), ..self.account.clone() })
+            }
+        };
+        standing.meter_answer(catalog, &self.meter, &account, self.window, amount)
+    }
+
+    fn refuse(&mut self, request: &UsageRequest, amount: u64, seated: bool) -> Outcome {
+        // What is missing is a seat, which no pack replaces.
+        if seated {
+            self.watch(amount, request.now);
+        }
+        Outcome::Refused(Box::new(self.answer(request, amount, seated)))
     }
 
     /// Notes whether an automatic top-up has become due. Where none is on, there is nothing to look up.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::catalog::Catalog;
 use domain::entitlement::Standing;
-use domain::organization::OrganizationId;
+use domain::organization::{OrganizationId, UserId};
 use sqlx::AnyConnection;
 
 use super::book::{Book, Key, Page, Used};
@@ -23,14 +23,20 @@ pub(super) async fn settle(
     let mut answers: Answers = statements::answers(connection, &keys).await?;
     let mut book = Book::default();
     let organizations: BTreeSet<&OrganizationId> = requests.iter().map(|request| &request.organization).collect();
-    let standings = statements::standings(connection, &organizations).await?;
-    open(connection, &mut book, requests, &standings).await?;
+    let Some(latest) = requests.iter().max_by_key(|request| request.now) else { return Ok(Default::default()) };
+    let standings = statements::standings(connection, &organizations, &latest.catalog).await?;
+    open(connection, &mut book, requests, &standings, latest).await?;
+    book.members = statements::members(connection, &members_of(requests, &book)).await?;
 
     let mut outcomes = Vec::with_capacity(requests.len());
     let mut new = Vec::new();
     for request in requests {
         if !standings.contains_key(&request.organization) {
             outcomes.push(Outcome::NoOrganization);
+            continue;
+        }
+        if !book.knows_member(request) {
+            outcomes.push(Outcome::NoMember);
             continue;
         }
         if let Some(known) = request.idempotency.as_ref().and_then(|idempotency| replay(&answers, idempotency)) {
@@ -57,6 +63,13 @@ fn key_of(idempotency: &Idempotency) -> (String, String) {
     (idempotency.scope.clone(), idempotency.key.clone())
 }
 
+/// The members whose seats count: of the requests, and of what they hold.
+fn members_of<'a>(requests: &'a [UsageRequest], book: &'a Book) -> BTreeSet<(&'a OrganizationId, &'a UserId)> {
+    let asking = requests.iter().filter_map(|request| Some((&request.organization, request.member.as_ref()?)));
+    let holding = book.reservations.values().filter_map(|held| Some((&held.key.0, held.member.as_ref()?)));
+    asking.chain(holding).collect()
+}
+
 /// The first answer again, or that the key belongs to another request.
 fn replay(answers: &Answers, idempotency: &Idempotency) -> Option<Outcome> {
     let (fingerprint, receipt) = answers.get(&key_of(idempotency))?;
@@ -74,6 +87,7 @@ async fn open(
     book: &mut Book,
     requests: &[UsageRequest],
     standings: &BTreeMap<OrganizationId, Standing>,
+    latest: &UsageRequest,
 ) -> Result<(), Error> {
     let held: BTreeSet<&str> = requests
         .iter()
@@ -90,7 +104,6 @@ async fn open(
         }
         Operation::Confirm { .. } | Operation::Release { .. } => None,
     }));
-    let Some(latest) = requests.iter().max_by_key(|request| request.now) else { return Ok(()) };
     let catalog: &Catalog = &latest.catalog;
     keys.retain(|(organization, meter)| standings.contains_key(organization) && catalog.meter(meter).is_some());
 

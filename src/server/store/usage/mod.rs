@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use domain::catalog::Catalog;
 use domain::entitlement::MeterAnswer;
-use domain::organization::OrganizationId;
+use domain::organization::{OrganizationId, UserId};
 use domain::plan::MeterId;
 use domain::time::Timestamp;
 use schemars::JsonSchema;
@@ -36,6 +36,9 @@ pub struct UsageRequest {
     pub organization: OrganizationId,
     /// What to do.
     pub operation: Operation,
+    /// The member of a team for whom it is: without a seat they have what everybody has. `None` for the organization
+    /// as a whole.
+    pub member: Option<UserId>,
     /// A person or an API key.
     pub actor: String,
     /// So that the same request is carried out once however often it comes.
@@ -110,6 +113,8 @@ pub enum Outcome {
     OtherRequest,
     /// There is no such organization.
     NoOrganization,
+    /// The organization has no such member.
+    NoMember,
     /// The catalogue has no such meter.
     NoMeter,
     /// The organization has no such reservation.

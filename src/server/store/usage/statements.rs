@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::catalog::Catalog;
 use domain::entitlement::Standing;
-use domain::organization::OrganizationId;
+use domain::organization::{Kind, OrganizationId, UserId};
 use domain::time::Timestamp;
 use domain::usage::{Counter, Credits, Taken};
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use super::book::{Book, Key, Reservation};
 use super::{Idempotency, Receipt};
 use crate::server::store::rows::{LookUp, pieces, places};
+use crate::server::store::seats::{SEAT, SeatRow};
 use crate::server::store::standing::{COUNTER, CounterRow, GRANT, GrantRow, STANDING, StandingRow, meter_id, number};
 use crate::server::store::{Error, top_ups};
 
@@ -43,11 +45,54 @@ pub(super) async fn answers(
 pub(super) async fn standings(
     connection: &mut AnyConnection,
     organizations: &BTreeSet<&OrganizationId>,
+    catalog: &Catalog,
 ) -> Result<BTreeMap<OrganizationId, Standing>, Error> {
     let look_up = LookUp { table: "organizations", columns: STANDING, by: ["id"], only: "", hold: false };
     let keys: Vec<_> = organizations.iter().map(|organization| [&*organization.0]).collect();
     let rows: Vec<StandingRow> = look_up.fetch(connection, &keys).await?;
-    rows.into_iter().map(|row| Ok((OrganizationId(row.id.clone()), row.read()?))).collect()
+    let read = |row: StandingRow| Ok((OrganizationId(row.id.clone()), row.read()?));
+    let mut standings = rows.into_iter().map(read).collect::<Result<BTreeMap<_, _>, Error>>()?;
+    if catalog.has_seats() {
+        seats(connection, &mut standings).await?;
+    }
+    Ok(standings)
+}
+
+/// The seats of those whose own organizations are among these.
+async fn seats(
+    connection: &mut AnyConnection,
+    standings: &mut BTreeMap<OrganizationId, Standing>,
+) -> Result<(), Error> {
+    let personal = standings.values().filter(|standing| standing.kind == Kind::Personal);
+    let personal: Vec<_> = personal.map(|standing| standing.organization.clone()).collect();
+    let keys: Vec<_> = personal.iter().map(|organization| [&*organization.0]).collect();
+    let look_up = LookUp { table: "seats", columns: SEAT, by: ["personal_id"], only: "", hold: false };
+    let rows: Vec<SeatRow> = look_up.fetch(connection, &keys).await?;
+    for row in rows {
+        let Some(standing) = standings.get_mut(&OrganizationId(row.personal_id.clone())) else { continue };
+        standing.seats.push(row.read()?);
+    }
+    Ok(())
+}
+
+/// Whether they have a seat; who is no member is not among them.
+pub(super) async fn members(
+    connection: &mut AnyConnection,
+    members: &BTreeSet<(&OrganizationId, &UserId)>,
+) -> Result<BTreeMap<(OrganizationId, UserId), bool>, Error> {
+    let look_up = LookUp {
+        table: "memberships",
+        columns: "organization_id, user_id, seat_since",
+        by: ["organization_id", "user_id"],
+        only: "",
+        hold: false,
+    };
+    let keys: Vec<_> = members.iter().map(|(organization, user)| [&*organization.0, &*user.0]).collect();
+    let rows: Vec<(String, String, Option<i64>)> = look_up.fetch(connection, &keys).await?;
+    let known = |(organization, user, since): (String, String, Option<i64>)| {
+        ((OrganizationId(organization), UserId(user)), since.is_some())
+    };
+    Ok(rows.into_iter().map(known).collect())
 }
 
 /// The counters, held until the transaction ends; one that is not there is made, and counts as none.
@@ -148,6 +193,7 @@ struct ReservationRow {
     window_start: i64,
     status: String,
     expires_at: i64,
+    user_id: Option<String>,
 }
 
 impl ReservationRow {
@@ -162,6 +208,7 @@ impl ReservationRow {
             window_start: self.window_start,
             status: self.status,
             expires_at: self.expires_at,
+            member: self.user_id.map(UserId),
         };
         Ok((self.id, reservation))
     }
@@ -174,7 +221,7 @@ pub(super) async fn reservations(
 ) -> Result<BTreeMap<String, Reservation>, Error> {
     let look_up = LookUp {
         table: "reservations",
-        columns: "id, organization_id, meter, amount, taken, window_start, status, expires_at",
+        columns: "id, organization_id, meter, amount, taken, window_start, status, expires_at, user_id",
         by: ["id"],
         only: "",
         hold: false,
@@ -241,8 +288,8 @@ async fn write_reservations(connection: &mut AnyConnection, book: &Book) -> Resu
             .map_err(|error| Error::Unreadable { table: "reservations", value: error.to_string() })?;
         sqlx::query(
             "INSERT INTO reservations (id, organization_id, meter, amount, taken, window_start, status, created_at,
-                 expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                 expires_at, user_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
         .bind(id)
         .bind(&held.key.0.0)
@@ -253,6 +300,7 @@ async fn write_reservations(connection: &mut AnyConnection, book: &Book) -> Resu
         .bind(&held.status)
         .bind(*created_at)
         .bind(held.expires_at)
+        .bind(held.member.as_ref().map(|member| member.0.clone()))
         .execute(&mut *connection)
         .await?;
     }
