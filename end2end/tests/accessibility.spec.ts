@@ -2,7 +2,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { expect, test } from '../fixtures/app.ts';
-import { asBuyer, asCustomer, asStranger, asUser, type Look } from '../fixtures/pages.ts';
+import { asBuyer, asCustomer, asOwner, asStranger, asUser, type Look } from '../fixtures/pages.ts';
 import { signIn } from '../fixtures/person.ts';
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
@@ -54,6 +54,12 @@ test('every page that a stranger sees', async ({ page, app }) => {
 test('every page on the way to paying', async ({ page, app }) => {
   const { look, findings } = examination(page);
   await asBuyer(page, app, look);
+  expect(findings).toEqual([]);
+});
+
+test('every page of a team with seats', async ({ page }) => {
+  const { look, findings } = examination(page);
+  await asOwner(page, look);
   expect(findings).toEqual([]);
 });
 

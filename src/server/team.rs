@@ -60,8 +60,8 @@ impl App {
     /// Gives a member a seat, or takes it back: from their next request on.
     pub async fn set_seat(&self, account: &Account, member: &UserId, seat: bool) -> Result<(), Error> {
         let (organization, now) = (&account.organization, self.clock.now());
-        let set = self.store.set_seat(organization, &account.user, member, seat, now, self.access_rule(now));
-        let why = match set.await? {
+        let done = self.store.set_seat(organization, &account.user, member, seat, now, self.access_rule(now));
+        let why = match done.await? {
             Ok(()) => return Ok(()),
             Err(SeatRefusal::Team(refusal)) => return refused(Err(refusal)),
             Err(SeatRefusal::NoSeats) => "This plan has no seats. The plans with seats are on the pricing page.".into(),

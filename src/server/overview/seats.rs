@@ -60,7 +60,7 @@ impl App {
             },
             broken: running.and_then(|running| self.broken(running, taken)),
             more: match (terms, account.may(Permission::ManageBilling)) {
-                (Some(terms), true) => Some(self.more_seats(account, terms, free == 0).await),
+                (Some(terms), true) => Some(self.more_seats(account, terms, taken, free == 0).await),
                 (Some(_) | None, _) => None,
             },
         };
@@ -73,21 +73,26 @@ impl App {
         change::seats_broken(plan, running.quantity, taken).map(|broken| broken.to_string())
     }
 
-    /// What one more costs is Stripe's to say, and is asked where one is needed: a page that is looked at every day
-    /// does not wait for it.
-    async fn more_seats(&self, account: &Account, had: Terms, needed: bool) -> MoreSeats {
-        let wanted = Terms { quantity: had.quantity.saturating_add(1), ..had };
-        let cost = if needed { self.cost_of(account, &wanted).await } else { None };
+    /// One more, or as many as are missing. What they cost is Stripe's to say, and is asked where one is needed: a page
+    /// that is looked at every day does not wait for it.
+    async fn more_seats(&self, account: &Account, had: Terms, taken: u64, needed: bool) -> MoreSeats {
+        let least = self.catalog.plan(&had.plan).and_then(|plan| plan.seats).map_or(1, |seats| seats.min);
+        let missing = u32::try_from(taken).unwrap_or(u32::MAX);
+        let quantity = had.quantity.saturating_add(1).max(least).max(missing);
+        let more = quantity - had.quantity;
+        let wanted = Terms { quantity, ..had };
+        let cost = if needed { self.cost_of(account, &wanted, more).await } else { None };
         let (plan, period, seats) = (&wanted.plan, wanted.period.as_str(), wanted.quantity);
         MoreSeats { href: format!("/settings/billing/change/{plan}?period={period}&seats={seats}"), cost }
     }
 
-    async fn cost_of(&self, account: &Account, wanted: &Terms) -> Option<String> {
+    async fn cost_of(&self, account: &Account, wanted: &Terms, more: u32) -> Option<String> {
         match self.plan_change(account, wanted).await {
             Ok(planned) => {
                 let preview = planned.preview?;
                 let due = Money::new(preview.due, preview.currency.clone());
-                Some(format!("One more costs {due} now, for what is left of the paid time."))
+                let more = if more == 1 { "One more costs".to_owned() } else { format!("{more} more cost") };
+                Some(format!("{more} {due} now, for what is left of the paid time."))
             }
             // Why not is said where it is asked for.
             Err(Error::App(refused)) => Some(refused.message),

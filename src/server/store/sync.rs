@@ -162,7 +162,9 @@ impl Store {
                 if after != organization.tier {
                     touch(connection, &organization.id).await?;
                 }
-                Ok(())
+                // Somebody else may have settled it a moment ago, and not have told this process's memory yet.
+                changes::note(connection, &organization.id).await?;
+                seats::note_holders(connection, &organization.id).await
             })
         })
         .await

@@ -34,11 +34,11 @@ const ATTEMPTS: u32 = 4;
 pub struct UsageRequest {
     /// Whose meter.
     pub organization: OrganizationId,
-    /// What to do.
-    pub operation: Operation,
     /// The member of a team for whom it is: without a seat they have what everybody has. `None` for the organization
     /// as a whole.
     pub member: Option<UserId>,
+    /// What to do.
+    pub operation: Operation,
     /// A person or an API key.
     pub actor: String,
     /// So that the same request is carried out once however often it comes.
