@@ -25,6 +25,7 @@ mod queries;
 mod race;
 mod readme;
 mod restart;
+mod roles;
 mod sales;
 mod seats;
 mod team;
