@@ -68,6 +68,7 @@ pub const ROUTES: &[(&str, &str, Outcome)] = &[
     ("POST", "/api/contact-sales", Own),
     ("POST", "/api/time-zone", Own),
     ("GET", "/settings/usage/ledger.csv", Own),
+    ("GET", "/settings/audit/log.csv", Own),
     ("GET", "/api/updates", Own),
     // Below, one by one.
     ("POST", "/pages/{*function}", Refused),
@@ -211,6 +212,7 @@ impl Victim {
             ("userId", &self.user),
             ("invitation", &self.invitation),
             ("token", &self.invitation),
+            ("by", &self.user),
         ]
         .map(|(name, id)| (name, id.clone()))
         .into();
