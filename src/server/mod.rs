@@ -17,6 +17,7 @@ pub mod billing;
 pub mod catalog_file;
 pub mod clock;
 pub mod config;
+pub mod drift;
 pub mod entitlements;
 pub mod error;
 pub mod guard;

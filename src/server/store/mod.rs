@@ -38,6 +38,7 @@ mod invitations;
 mod invoices;
 mod mails;
 mod members;
+mod names;
 mod people;
 mod plan_changes;
 mod plan_grants;
