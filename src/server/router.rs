@@ -39,6 +39,7 @@ pub fn router(app: App) -> Router {
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::REQUEST_TIMEOUT, TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(api::worded))
         .layer(CatchPanicLayer::custom(failed))
         .layer(TraceLayer::new_for_http())
         .layer(from_fn(request_id::known))

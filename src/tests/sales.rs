@@ -42,6 +42,7 @@ async fn a_request_is_stored_mailed_and_listed() {
     let (status, page) = browser.read("/contact-sales?plan=department-enterprise").await;
     assert_eq!(status, StatusCode::OK);
     assert!(page.contains("Talk to us about Department Enterprise"), "{page}");
+    assert!(page.contains("mailto:sales@example.org\"") && !page.contains("protocol-guide.example"), "{page}");
     let option = page.split("value=\"department-enterprise\"").nth(1).unwrap();
     assert!(option.split('>').next().unwrap().contains("selected"), "the plan is chosen already");
     let sent = browser.post("/api/contact-sales", &ASKED).await;
