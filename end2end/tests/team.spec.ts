@@ -1,40 +1,7 @@
 // A team of three people in three browsers: the owner invites, they join, roles change, and who is removed is out.
-import type { Browser, Page } from '@playwright/test';
-import { type App, expect, test } from '../fixtures/app.ts';
-import { ADA, GRACE, signIn } from '../fixtures/person.ts';
-
-const ALAN = 'Alan Turing';
-
-/** The link in the newest mail to somebody. */
-async function invitation(app: App, email: string): Promise<string> {
-  let link = '';
-  await expect(async () => {
-    const mails = await (await fetch(`${app.stripeUrl}/sandbox/mail`)).json();
-    const mail = mails.find((one: { to: string[] }) => one.to.includes(email));
-    link = mail?.text.match(/http\S+\/invitations\/\S+/)?.[0] ?? '';
-    expect(link).not.toBe('');
-  }).toPass();
-  return link;
-}
-
-async function someone(browser: Browser, app: App, name: string, javaScriptEnabled: boolean): Promise<Page> {
-  const context = await browser.newContext({ baseURL: app.url, javaScriptEnabled });
-  const page = await context.newPage();
-  await signIn(page, name);
-  return page;
-}
-
-async function invite(page: Page, email: string, role: string): Promise<void> {
-  await page.getByLabel('E-mail address').fill(email);
-  await page.getByRole('radio', { name: new RegExp(`^${role}`) }).check();
-  await page.getByRole('button', { name: 'Send invitation' }).click();
-  await expect(page.getByText('The invitation is on its way.')).toBeVisible();
-}
-
-/** Opens a page. One that is open is loaded again when a colleague changes something, which may come in between. */
-async function visit(page: Page, address: string): Promise<void> {
-  await expect(() => page.goto(address)).toPass();
-}
+import { expect, test } from '../fixtures/app.ts';
+import { ADA, GRACE } from '../fixtures/person.ts';
+import { ALAN, createOrganization, invitation, invite, someone, visit } from '../fixtures/team.ts';
 
 for (const javaScriptEnabled of [true, false]) {
   test.describe(`JavaScript ${javaScriptEnabled ? 'on' : 'off'}`, () => {
@@ -43,11 +10,7 @@ for (const javaScriptEnabled of [true, false]) {
       const grace = await someone(browser, app, GRACE, javaScriptEnabled);
       const alan = await someone(browser, app, ALAN, javaScriptEnabled);
 
-      await ada.getByTestId('user-menu').click();
-      await ada.getByRole('link', { name: 'New organization' }).click();
-      await ada.getByLabel('Name').fill('Analytical Engines');
-      await ada.getByRole('button', { name: 'Create organization' }).click();
-      await expect(ada.getByTestId('user-menu')).toContainText('Analytical Engines');
+      await createOrganization(ada, 'Analytical Engines');
       await invite(ada, 'grace@example.com', 'Member');
       await invite(ada, 'alan@example.com', 'Billing');
       await expect(ada.getByTestId('invitation')).toHaveCount(2);
