@@ -141,6 +141,7 @@ impl App {
             }
             "plan_revoked" => format!("Took the granted plan {} back ({}).", plan("plan")?, text("reason")?),
             "taken_back" => format!("A pack was paid back: {} taken back.", self.granted_said(detail)?),
+            "brought_back" => format!("A refund of a pack failed: {} brought back.", self.granted_said(detail)?),
             "key_made" => format!("Made the API key {}.", text("name")?),
             "key_revoked" => format!("Revoked the API key {}.", text("key")?),
             "top_up_on" => format!(

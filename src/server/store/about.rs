@@ -76,6 +76,7 @@ actions! {
     PortalOpened: "portal_opened", Plan;
     Granted: "granted", Credits;
     TakenBack: "taken_back", Credits;
+    BroughtBack: "brought_back", Credits;
     PackCheckoutStarted: "pack_checkout_started", Credits;
     TopUpOn: "top_up_on", Credits;
     TopUpOff: "top_up_off", Credits;

@@ -87,6 +87,19 @@ pub enum Action {
         /// The payment.
         charge: String,
     },
+    /// A refund of a pack failed, and what it had taken is there again.
+    BroughtBack {
+        /// Which grant.
+        grant: String,
+        /// The meter.
+        meter: String,
+        /// How much of it came back.
+        amount: i64,
+        /// How much is left.
+        left: i64,
+        /// The payment.
+        charge: String,
+    },
     /// Something was given on top of the plan.
     Granted {
         /// Which.
