@@ -253,8 +253,8 @@ async fn dcvaas_an_agency_and_a_person_stand_side_by_side() {
         let answer = browser.get("/api/organizations").await.json::<Value>().await.unwrap();
         let [personal, team] = answer["organizations"].as_array().unwrap().as_slice() else { panic!("{answer}") };
         let told = |it: &Value| {
-            let word = |name: &str| it[name].as_str().unwrap().to_owned();
-            (word("kind"), word("subscriptionTier"), it["limits"]["domains"].clone())
+            let text = |name: &str| it[name].as_str().unwrap().to_owned();
+            (text("kind"), text("subscriptionTier"), it["limits"]["domains"].clone())
         };
         assert_eq!(told(personal), ("personal".to_owned(), "free".to_owned(), json!(3)));
         assert_eq!(told(team), ("team".to_owned(), "agency".to_owned(), json!("unlimited")));
@@ -273,7 +273,8 @@ async fn dcvaas_an_agency_and_a_person_stand_side_by_side() {
     let (status, page) = grace.read(&of(&agency, "/dashboard")).await;
     let page = text_of(&page);
     assert!(status == StatusCode::OK && page.contains("Unlimited domains, 5 used"), "{page}");
-    assert!(text_of(&grace.read("/settings/usage").await.1).contains("3 of 3 domains used"));
+    let own = of(&grace.organizations().await[0].0, "/settings/usage");
+    assert!(text_of(&grace.read(&own).await.1).contains("3 of 3 domains used"));
 }
 
 #[tokio::test]
