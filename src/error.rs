@@ -24,6 +24,12 @@ pub enum Code {
     NotFound,
     /// 409: it does not fit what is there.
     Conflict,
+    /// 405: not in this way.
+    MethodNotAllowed,
+    /// 408: it took too long.
+    Timeout,
+    /// 413: it is too much at once.
+    TooLarge,
     /// 503: somebody we depend on does not answer; try again.
     Unavailable,
     /// 500: our fault.
@@ -41,6 +47,9 @@ impl Code {
             Self::RateLimited => 429,
             Self::NotFound => 404,
             Self::Conflict => 409,
+            Self::MethodNotAllowed => 405,
+            Self::Timeout => 408,
+            Self::TooLarge => 413,
             Self::Unavailable => 503,
             Self::Internal => 500,
         }
@@ -57,6 +66,9 @@ impl Code {
             Self::RateLimited => "Too many requests",
             Self::NotFound => "Not found",
             Self::Conflict => "That does not fit",
+            Self::MethodNotAllowed => "Not in this way",
+            Self::Timeout => "It took too long",
+            Self::TooLarge => "Too much at once",
             Self::Unavailable => "Not available right now",
             Self::Internal => "Something went wrong",
         }
@@ -73,6 +85,9 @@ impl Code {
             Self::RateLimited => "rate_limited",
             Self::NotFound => "not_found",
             Self::Conflict => "conflict",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Timeout => "timeout",
+            Self::TooLarge => "too_large",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }

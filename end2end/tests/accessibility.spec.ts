@@ -2,7 +2,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { expect, test } from '../fixtures/app.ts';
-import { asBuyer, asCustomer, asOwner, asStranger, asUser, type Look } from '../fixtures/pages.ts';
+import { asBuyer, asCustomer, asOwner, asStranger, asTeam, asUser, type Look } from '../fixtures/pages.ts';
 import { signIn } from '../fixtures/person.ts';
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
@@ -66,6 +66,12 @@ test('every page of a team with seats', async ({ page }) => {
 test('every page of somebody who pays', async ({ page, app }) => {
   const { look, findings } = examination(page);
   await asCustomer(page, app, look);
+  expect(findings).toEqual([]);
+});
+
+test('every page of a team', async ({ page, app }) => {
+  const { look, findings } = examination(page);
+  await asTeam(page, app, look);
   expect(findings).toEqual([]);
 });
 

@@ -3,7 +3,7 @@
 import { type Page } from '@playwright/test';
 import { expect, test } from '../fixtures/app.ts';
 import { ADA, GRACE, goToStripe, pay } from '../fixtures/person.ts';
-import { ALAN, invitation, invite, makeTeam, someone, visit } from '../fixtures/team.ts';
+import { ALAN, invitation, invite, createOrganization, someone, visit } from '../fixtures/team.ts';
 
 test.use({ catalog: 'protocol-guide' });
 
@@ -26,7 +26,7 @@ for (const javaScriptEnabled of [true, false]) {
     const grace = await someone(browser, app, GRACE, javaScriptEnabled);
     const alan = await someone(browser, app, ALAN, javaScriptEnabled);
 
-    await makeTeam(ada, TEAM);
+    await createOrganization(ada, TEAM);
     await visit(ada, '/checkout/department-starter');
     await goToStripe(ada);
     await pay(ada);

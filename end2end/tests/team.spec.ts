@@ -1,7 +1,7 @@
 // A team of three people in three browsers: the owner invites, they join, roles change, and who is removed is out.
 import { expect, test } from '../fixtures/app.ts';
 import { ADA, GRACE } from '../fixtures/person.ts';
-import { ALAN, invitation, invite, makeTeam, someone, visit } from '../fixtures/team.ts';
+import { ALAN, createOrganization, invitation, invite, someone, visit } from '../fixtures/team.ts';
 
 for (const javaScriptEnabled of [true, false]) {
   test.describe(`JavaScript ${javaScriptEnabled ? 'on' : 'off'}`, () => {
@@ -10,7 +10,7 @@ for (const javaScriptEnabled of [true, false]) {
       const grace = await someone(browser, app, GRACE, javaScriptEnabled);
       const alan = await someone(browser, app, ALAN, javaScriptEnabled);
 
-      await makeTeam(ada, 'Analytical Engines');
+      await createOrganization(ada, 'Analytical Engines');
       await invite(ada, 'grace@example.com', 'Member');
       await invite(ada, 'alan@example.com', 'Billing');
       await expect(ada.getByTestId('invitation')).toHaveCount(2);

@@ -76,4 +76,6 @@ pub struct Organization {
     pub customer: Option<String>,
     /// When it had its trial.
     pub trial_used_at: Option<Timestamp>,
+    /// When it was deleted: nobody is in it any more, and nothing is to be charged.
+    pub deleted_at: Option<Timestamp>,
 }

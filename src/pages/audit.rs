@@ -5,6 +5,7 @@ use leptos_meta::Title;
 
 use super::{query, when_loaded};
 use crate::app::Answer;
+use crate::components::organization_field::OrganizationField;
 use crate::components::settings_nav::{Settings, SettingsNav};
 use crate::components::unlock::{Locked, Unlock};
 use crate::error::{AppError, Code};
@@ -16,14 +17,26 @@ pub enum AuditView {
     /// Another plan unlocks it.
     Locked(Locked),
     /// It is there.
-    Lines {
-        /// Newest first.
-        lines: Vec<AuditLine>,
-        /// Whether this is the first page.
-        newest: bool,
-        /// The last line of this page, where there are older ones.
-        older: Option<String>,
-    },
+    Lines(Box<AuditLines>),
+}
+
+/// Some lines, and how they were chosen.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct AuditLines {
+    /// What they are about, empty for everything.
+    pub about: String,
+    /// Who did it, empty for anybody.
+    pub by: String,
+    /// What can be chosen there, each with its name.
+    pub abouts: Vec<(String, String)>,
+    /// Who can be chosen.
+    pub people: Vec<(String, String)>,
+    /// Newest first.
+    pub lines: Vec<AuditLine>,
+    /// Whether this is the first page.
+    pub newest: bool,
+    /// The last line of this page, where there are older ones.
+    pub older: Option<String>,
 }
 
 /// A line.
@@ -41,17 +54,17 @@ pub struct AuditLine {
 
 /// What was done.
 #[server(prefix = "/pages", endpoint = "audit")]
-async fn load_audit(before: Option<String>) -> Result<AuditView, AppError> {
+async fn load_audit(about: Option<String>, by: Option<String>, before: Option<String>) -> Result<AuditView, AppError> {
     let ctx = crate::server::pages::Ctx::signed_in()?;
-    let view = ctx.app.audit_view(&ctx.account, before.as_deref()).await;
+    let view = ctx.app.audit_view(&ctx.account, about.as_deref(), by.as_deref(), before.as_deref()).await;
     view.map_err(crate::server::error::Error::into_app)
 }
 
 /// The page.
 #[component]
 pub fn AuditPage() -> impl IntoView {
-    let before = query("before");
-    let audit = Resource::new_blocking(move || before.clone(), load_audit);
+    let asked = (query("about"), query("by"), query("before"));
+    let audit = Resource::new_blocking(move || asked.clone(), |(about, by, before)| load_audit(about, by, before));
     let answer = expect_context::<Answer>();
     view! {
         <Title text="Audit" />
@@ -67,7 +80,7 @@ pub fn AuditPage() -> impl IntoView {
                     }
                     .into_any()
                 }
-                AuditView::Lines { lines, newest, older } => view! { <Lines lines newest older /> }.into_any(),
+                AuditView::Lines(lines) => view! { <Lines lines=*lines /> }.into_any(),
             };
             view! {
                 <header class="page-head">
@@ -82,7 +95,19 @@ pub fn AuditPage() -> impl IntoView {
 }
 
 #[component]
-fn Lines(lines: Vec<AuditLine>, newest: bool, older: Option<String>) -> impl IntoView {
+fn Lines(lines: AuditLines) -> impl IntoView {
+    let AuditLines { about, by, abouts, people, lines, newest, older } = lines;
+    let chosen = [("about", &about), ("by", &by)];
+    let filter: Vec<_> =
+        chosen.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={value}")).collect();
+    let with = |path: &str, more: Option<String>| {
+        let query = filter.iter().cloned().chain(more).collect::<Vec<_>>().join("&");
+        at(if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") })
+    };
+    let (filtered, empty) = (!filter.is_empty(), lines.is_empty());
+    let csv = with("/settings/audit/log.csv", None);
+    let first = (!newest).then(|| with("/settings/audit", None));
+    let next = older.map(|id| with("/settings/audit", Some(format!("before={id}"))));
     let rows = lines.into_iter().map(|line| {
         view! {
             <li class="audit-line">
@@ -93,14 +118,56 @@ fn Lines(lines: Vec<AuditLine>, newest: bool, older: Option<String>) -> impl Int
     });
     let rows = rows.collect_view();
     view! {
-        <section class="card" aria-label="Time line">
-            <ol class="audit">{rows}</ol>
-            {(!newest || older.is_some()).then(|| view! {
+        <section class="card" aria-labelledby="log">
+            <div class="card-head">
+                <h2 id="log">"Time line"</h2>
+                <a class="button" href=csv>"Download CSV"</a>
+            </div>
+            <form class="choose" method="get" action="/settings/audit">
+                <OrganizationField />
+                <Choice name="about" label="About" all="Everything" options=abouts chosen=about />
+                <Choice name="by" label="By" all="Anybody" options=people chosen=by />
+                <div class="actions">
+                    <button class="button" type="submit">"Show"</button>
+                    {filtered.then(|| view! { <a class="button" href=at("/settings/audit")>"Show all"</a> })}
+                </div>
+            </form>
+            {if empty {
+                view! { <p class="muted">"Nothing like that was done."</p> }.into_any()
+            } else {
+                view! { <ol class="audit">{rows}</ol> }.into_any()
+            }}
+            {(first.is_some() || next.is_some()).then(|| view! {
                 <nav class="actions" aria-label="Time line, pages">
-                    {(!newest).then(|| view! { <a class="button" href=at("/settings/audit")>"Newest"</a> })}
-                    {older.map(|id| view! { <a class="button" href=at(format!("/settings/audit?before={id}"))>"Older"</a> })}
+                    {first.map(|first| view! { <a class="button" href=first>"Newest"</a> })}
+                    {next.map(|next| view! { <a class="button" href=next>"Older"</a> })}
                 </nav>
             })}
         </section>
+    }
+}
+
+#[component]
+fn Choice(
+    name: &'static str,
+    label: &'static str,
+    all: &'static str,
+    options: Vec<(String, String)>,
+    chosen: String,
+) -> impl IntoView {
+    let id = format!("choose-{name}");
+    let options = options.into_iter().map(|(value, text)| {
+        let selected = value == chosen;
+        view! { <option value=value selected=selected>{text}</option> }
+    });
+    let options = options.collect_view();
+    view! {
+        <div class="field">
+            <label for=id.clone()>{label}</label>
+            <select id=id name=name>
+                <option value="">{all}</option>
+                {options}
+            </select>
+        </div>
     }
 }

@@ -106,13 +106,18 @@ fn Ask(inquiry: Inquiry) -> impl IntoView {
                 </div>
                 <p class="muted small">
                     "We use this to answer you, and for nothing else."
-                    {catalog.sales_email.clone().map(|address| view! {
-                        " You can also write to "<a href=format!("mailto:{address}")>{address.clone()}</a>"."
+                    {catalog.sales_email.as_deref().map(bare).map(|address| view! {
+                        " You can also write to "<a href=format!("mailto:{address}")>{address.to_owned()}</a>"."
                     })}
                 </p>
             </form>
         </div>
     }
+}
+
+/// `sales@example.org` of `Sales <sales@example.org>`.
+fn bare(address: &str) -> &str {
+    address.split_once('<').map_or(address, |(_, rest)| rest.trim_end_matches('>'))
 }
 
 /// Text inside a `textarea`, which Leptos writes as it is: without this somebody's words would be part of the page.

@@ -20,9 +20,15 @@ pub fn FailurePage(
         Code::NotSignedIn => ("/auth/login", "Sign in"),
         Code::Conflict | Code::PaymentRequired => ("/settings/billing", "Go to billing settings"),
         Code::LimitReached => ("/pricing", "See the plans"),
-        Code::Invalid | Code::Forbidden | Code::NotFound | Code::RateLimited | Code::Unavailable | Code::Internal => {
-            ("/", "Go to the start page")
-        }
+        Code::Invalid
+        | Code::Forbidden
+        | Code::NotFound
+        | Code::RateLimited
+        | Code::MethodNotAllowed
+        | Code::Timeout
+        | Code::TooLarge
+        | Code::Unavailable
+        | Code::Internal => ("/", "Go to the start page"),
     };
     view! {
         <Title text=title />

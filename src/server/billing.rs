@@ -48,7 +48,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    async fn take(&self, key: &str) -> MutexGuard<'_, ()> {
+    pub(super) async fn take(&self, key: &str) -> MutexGuard<'_, ()> {
         let stripe = self.hasher.hash_one(key) % 64;
         self.stripes[usize::try_from(stripe).unwrap_or(0)].lock().await
     }
@@ -83,8 +83,12 @@ impl App {
                 opened => Some(opened?),
             };
             if let Some(opened) = opened {
-                self.store.checkout_opened(&checkout.id, opened.id, opened.url.clone()).await?;
-                return Ok(opened.url);
+                if self.store.checkout_opened(&checkout.id, &opened.id, opened.url.clone()).await? {
+                    return Ok(opened.url);
+                }
+                self.close_sessions(vec![opened.id]).await;
+                let refused = "This was overtaken by another checkout. Look at the plans again.";
+                return Err(Error::refused(Code::Conflict, refused));
             }
         }
         Err(Error::Stripe(stripe::Error::Unknown("two checkout sessions in a row could not be opened".to_owned())))
@@ -181,9 +185,29 @@ impl App {
 
     async fn sync(&self, told: Told, cause: Cause) -> Result<Synced, Error> {
         let moment = self.moment();
+        let (subscription, actor) = (told.subscription().id.clone(), cause.actor.clone());
         let synced = self.store.sync(told, cause, moment, self.access_rule(moment.now)).await?;
         tracing::debug!(?synced, "synced a subscription");
+        if let Synced::Applied { organization, outlives: true, .. } = &synced
+            && let Err(error) = self.end_outliving(organization, &subscription, actor).await
+        {
+            // The reconciliation ends it.
+            tracing::error!(%organization, subscription, %error, "runs for a deleted organization and cannot be ended");
+        }
         Ok(synced)
+    }
+
+    /// Ends what runs for an organization that has been deleted: nobody could see it, use it or cancel it. What was
+    /// paid is an operator's to give back, who finds it in the time line.
+    pub(super) async fn end_outliving(
+        &self,
+        organization: &OrganizationId,
+        subscription: &str,
+        actor: Actor,
+    ) -> Result<(), Error> {
+        tracing::warn!(%organization, subscription, "was paid for a deleted organization: ending it");
+        self.stripe.end_now(subscription).await?;
+        Ok(self.store.record(organization, actor, Action::EndedNow, self.clock.now()).await?)
     }
 
     /// The two clocks.

@@ -113,6 +113,7 @@ fn subscription_of(subject: &Subject) -> Option<&String> {
         | Subject::PurchasePaid(_)
         | Subject::Dispute(_)
         | Subject::Refund(_)
+        | Subject::RefundFailed(_)
         | Subject::PaymentMethod(_)
         | Subject::CustomerDeleted(_)
         | Subject::Nothing => None,
@@ -178,6 +179,10 @@ async fn settle(app: &App, stored: &InboxEvent, event: Option<Event>) -> Result<
             ignore(app, id, "the purchase is not one of ours").await
         }
         Subject::Refund(charge) => match app.refunded(&charge, id).await? {
+            Some(why) => ignore(app, id, why).await,
+            None => Ok(()),
+        },
+        Subject::RefundFailed(charge) => match app.refund_failed(&charge, id).await? {
             Some(why) => ignore(app, id, why).await,
             None => Ok(()),
         },

@@ -17,6 +17,7 @@ pub mod billing;
 pub mod catalog_file;
 pub mod clock;
 pub mod config;
+pub mod drift;
 pub mod entitlements;
 pub mod error;
 pub mod guard;
@@ -107,7 +108,8 @@ impl App {
         let stripe = Gateway::new(&config.stripe.api_base, &config.stripe.secret_key)?;
         let provider = Provider::new(&config.oidc, &config.public_url)?;
         Ok(Self(Arc::new(Parts {
-            catalog: Arc::new(config.catalog.clone()),
+            // Pages show the address that requests go to, which need not be the catalogue's.
+            catalog: Arc::new(Catalog { sales_email: config.sales_email.clone(), ..config.catalog.clone() }),
             store,
             stripe,
             provider,

@@ -25,6 +25,7 @@ impl App {
         let mut organizations = Vec::new();
         for place in &account.organizations {
             let deeds = self.store.deeds(&place.id, &account.user).await?;
+            let uses = self.store.uses_of(&place.id, &account.user).await?;
             organizations.push(json!({
                 "id": place.id,
                 "name": place.name,
@@ -35,6 +36,7 @@ impl App {
                     "action": deed.action,
                     "detail": serde_json::from_str::<Value>(&deed.detail).unwrap_or_default(),
                 })).collect::<Vec<_>>(),
+                "used": uses,
             }));
         }
         let sessions = self.store.sessions_of(&account.user, Clock::wall()).await?;
@@ -42,7 +44,8 @@ impl App {
             .into_iter()
             .map(|session| json!({ "signedInAt": session.created_at, "endsAt": session.expires_at }))
             .collect();
-        Ok(json!({ "person": person, "organizations": organizations, "sessions": sessions }))
+        let asked = self.store.asked_by(&account.user).await?;
+        Ok(json!({ "person": person, "organizations": organizations, "sessions": sessions, "salesRequests": asked }))
     }
 
     /// Deletes the account, for good.
@@ -52,7 +55,7 @@ impl App {
             return Err(Error::refused(Code::Invalid, refused));
         }
         let (now, wall): (Timestamp, Timestamp) = (self.clock.now(), Clock::wall());
-        self.store.forget(&account.user, now, wall).await?.map_err(|refusal| {
+        let left = self.store.forget(&account.user, now, wall).await?.map_err(|refusal| {
             let words = match refusal {
                 LeavingRefusal::OnlyOwner(name) => format!(
                     "You are the only owner of {name}. Make another member the owner there, or delete it, and try again."
@@ -62,6 +65,8 @@ impl App {
                 ),
             };
             Error::refused(Code::Conflict, words)
-        })
+        });
+        self.close_sessions(left?).await;
+        Ok(())
     }
 }

@@ -4,17 +4,16 @@
 //! every customer and compares them with what is stored. It only reports unless it is told to repair; a repair ends in
 //! the one sync like everything else.
 
-use std::fmt;
 use std::time::Duration;
 
 use domain::organization::OrganizationId;
-use domain::plan::PlanId;
 use domain::subscription::{Status, Subscription};
 use domain::time::{Seconds, Timestamp};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::App;
 use super::clock::Clock;
+pub use super::drift::{Difference, Drift};
 use super::error::Error;
 use super::store::{Actor, Arrival, Cause, Reading, Synced, Task, Told};
 use super::stripe::{Event, Fetched};
@@ -35,66 +34,6 @@ pub struct Scope {
     pub repair: bool,
     /// How many calls to Stripe are made in a second at most.
     pub calls_per_second: u32,
-}
-
-/// Something that is not as Stripe has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Drift {
-    /// Whose.
-    pub organization: Option<OrganizationId>,
-    /// What.
-    pub what: Difference,
-    /// Whether it has been put right.
-    pub repaired: bool,
-}
-
-/// What differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Difference {
-    /// An event never arrived.
-    MissedEvent(String),
-    /// Stripe has a subscription that we do not.
-    Missing(String),
-    /// A subscription is stored otherwise than it is.
-    Differs {
-        /// Which.
-        subscription: String,
-        /// In what: each as `field: ours, Stripe's`.
-        fields: Vec<String>,
-    },
-    /// We have a subscription that Stripe does not.
-    Unknown(String),
-    /// The tier does not follow from what is stored.
-    Tier {
-        /// What is stored.
-        stored: PlanId,
-        /// What follows.
-        right: PlanId,
-    },
-    /// Several subscriptions are running and charged: a person must decide which is to stay.
-    Several(Vec<String>),
-}
-
-impl fmt::Display for Drift {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(organization) = &self.organization {
-            write!(f, "{organization}: ")?;
-        }
-        match &self.what {
-            Difference::MissedEvent(event) => write!(f, "event {event} never arrived")?,
-            Difference::Missing(subscription) => write!(f, "{subscription} is not stored")?,
-            Difference::Differs { subscription, fields } => write!(f, "{subscription} differs: {}", fields.join("; "))?,
-            Difference::Unknown(subscription) => write!(f, "{subscription} is stored, and Stripe does not have it")?,
-            Difference::Tier { stored, right } => write!(f, "on {stored}, should be on {right}")?,
-            Difference::Several(subscriptions) => write!(
-                f,
-                "{} subscriptions are running and all are charged: cancel all but one ({})",
-                subscriptions.len(),
-                subscriptions.join(", ")
-            )?,
-        }
-        if self.repaired { f.write_str(" (put right)") } else { Ok(()) }
-    }
 }
 
 /// What a comparison found.
@@ -243,6 +182,7 @@ impl Run<'_> {
                 self.found(Some(organization), what, repaired, tell);
             }
         }
+        self.leftovers(organization, &running, tell).await?;
         if running.len() > 1 {
             self.found(Some(organization), Difference::Several(running), false, tell);
         }
@@ -251,6 +191,31 @@ impl Run<'_> {
             self.pace.tick().await;
             let invoices = self.app.stripe.invoices_of(customer).await?;
             self.app.store.keep_invoices(organization, invoices).await?;
+        }
+        Ok(())
+    }
+
+    /// What was to be done at Stripe, and was not when it was due.
+    async fn leftovers(
+        &mut self,
+        organization: &OrganizationId,
+        running: &[String],
+        tell: &mut (impl FnMut(&Drift) + Send),
+    ) -> Result<(), Error> {
+        let Some(known) = self.app.store.organization(organization).await? else { return Ok(()) };
+        if known.deleted_at.is_some() {
+            for subscription in running {
+                if self.scope.repair {
+                    self.app.end_outliving(organization, subscription, Actor::Reconciliation).await?;
+                }
+                self.found(Some(organization), Difference::Outlives(subscription.clone()), self.scope.repair, tell);
+            }
+        }
+        if let Some((_, name)) = self.app.store.name_due(organization).await? {
+            if self.scope.repair {
+                self.app.tell_name(organization).await?;
+            }
+            self.found(Some(organization), Difference::Name(name), self.scope.repair, tell);
         }
         Ok(())
     }

@@ -16,8 +16,8 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use super::routes::{
-    account, billing, health, keys, organizations, playground, sales, subscription, team, theme, top_ups, updates,
-    usage, webhook,
+    account, audit, billing, health, keys, organizations, playground, sales, subscription, team, theme, top_ups,
+    updates, usage, webhook,
 };
 use super::{App, api, assets, auth, guard, pages, request_id};
 use crate::error::{AppError, Code};
@@ -39,6 +39,7 @@ pub fn router(app: App) -> Router {
         .layer(CompressionLayer::new())
         .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::REQUEST_TIMEOUT, TIMEOUT))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(api::worded))
         .layer(CatchPanicLayer::custom(failed))
         .layer(TraceLayer::new_for_http())
         .layer(from_fn(request_id::known))
@@ -111,6 +112,7 @@ pub fn with_session() -> Vec<Route> {
         posts("/api/contact-sales", sales::contact),
         posts("/api/time-zone", usage::time_zone),
         gets("/settings/usage/ledger.csv", usage::ledger),
+        gets("/settings/audit/log.csv", audit::log),
         gets("/api/updates", updates::updates),
         posts("/pages/{*function}", pages::server_function),
         gets("/api/{*rest}", pages::missing),

@@ -37,11 +37,27 @@ impl App {
         Ok(id)
     }
 
-    /// Renames the organization. Stripe's customer keeps the name under which it was made until the next invoice.
+    /// Renames the organization, and its customer at Stripe: invoices are to bear the new name.
     pub async fn rename(&self, account: &Account, name: &str) -> Result<(), Error> {
         let name = name_of(name)?;
-        let renamed = self.store.rename_organization(&account.organization, &account.user, name, self.clock.now());
-        refused(renamed.await?)
+        let organization = &account.organization;
+        let renamed = self.store.rename_organization(organization, &account.user, name, self.clock.now());
+        refused(renamed.await?)?;
+        if let Err(error) = self.tell_name(organization).await {
+            tracing::warn!(%organization, %error, "Stripe could not be told of a new name; the comparison tells it");
+        }
+        Ok(())
+    }
+
+    /// Tells Stripe what an organization is called, where it does not know yet.
+    pub(super) async fn tell_name(&self, organization: &OrganizationId) -> Result<(), Error> {
+        // Of two names in a row the second is told last.
+        let _turn = self.syncs.take(&organization.0).await;
+        if let Some((customer, name)) = self.store.name_due(organization).await? {
+            self.stripe.rename_customer(&customer, &name).await?;
+            self.store.name_told(organization, name).await?;
+        }
+        Ok(())
     }
 
     /// Changes what a member is.

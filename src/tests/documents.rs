@@ -9,7 +9,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::{Service, id_of};
-use crate::harness::{Browser, Waiting, World, text_of};
+use crate::harness::{Browser, Waiting, World, location, text_of};
+use crate::team::{join, of, team};
 
 const UNLIMITED: Limit = Limit::UNLIMITED;
 /// More than any plan has that has a limit.
@@ -236,6 +237,44 @@ async fn dcvaas_agency_never_shows_the_limit_of_free() {
         }
     }
     customer.assert_sees("Unlimited domains, 4 used").await;
+}
+
+/// An agency is an organization of its own: what it buys is its members', and nobody's personal limit moves.
+#[tokio::test]
+async fn dcvaas_an_agency_and_a_person_stand_side_by_side() {
+    let world = World::with_catalog("dcvaas").await;
+    let ada = world.signed_in("ada").await;
+    let agency = team(&ada, "Lovelace Agency").await;
+    let page = location(&ada.post(&of(&agency, "/api/checkout"), &[("plan", "agency")]).await);
+    ada.get(&ada.pay(&page).await).await;
+    world.settled().await;
+    let grace = join(&world, &ada, &agency, "grace", "member").await;
+    for browser in [&ada, &grace] {
+        let answer = browser.get("/api/organizations").await.json::<Value>().await.unwrap();
+        let [personal, team] = answer["organizations"].as_array().unwrap().as_slice() else { panic!("{answer}") };
+        let told = |it: &Value| {
+            let text = |name: &str| it[name].as_str().unwrap().to_owned();
+            (text("kind"), text("subscriptionTier"), it["limits"]["domains"].clone())
+        };
+        assert_eq!(told(personal), ("personal".to_owned(), "free".to_owned(), json!(3)));
+        assert_eq!(told(team), ("team".to_owned(), "agency".to_owned(), json!("unlimited")));
+        assert_eq!(team["id"], json!(agency));
+    }
+    let take = async |browser: &Browser, path: &str| {
+        let fields = [("action", "use"), ("meter", "domains"), ("amount", "1")];
+        let page = text_of(&browser.post(path, &fields).await.text().await.unwrap());
+        page.split_once("answer-status").and_then(|(_, rest)| rest.split_once('>')).unwrap().1.starts_with("200")
+    };
+    let (team, own) = (of(&agency, "/playground"), "/playground");
+    for taken in 1..=5 {
+        assert!(take(&grace, &team).await, "{taken} of the agency's domains");
+        assert_eq!(take(&grace, own).await, taken <= 3, "{taken} of her own");
+    }
+    let (status, page) = grace.read(&of(&agency, "/dashboard")).await;
+    let page = text_of(&page);
+    assert!(status == StatusCode::OK && page.contains("Unlimited domains, 5 used"), "{page}");
+    let own = of(&grace.organizations().await[0].0, "/settings/usage");
+    assert!(text_of(&grace.read(&own).await.1).contains("3 of 3 domains used"));
 }
 
 #[tokio::test]

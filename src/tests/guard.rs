@@ -131,3 +131,29 @@ async fn every_failure_names_its_request() {
     seen.dedup();
     assert_eq!(seen.len(), answers, "each request has an id of its own");
 }
+
+/// What the framework refuses by itself is told like everything else.
+#[tokio::test]
+async fn a_wrong_method_and_too_large_a_body_are_problems_too() {
+    let world = World::start().await;
+    let ada = world.signed_in("ada").await;
+    let service = Service::new(&world).await;
+    let large = json!({"plan": "x".repeat(1024 * 1024 + 1), "meter": "projects", "payload": "x".repeat(1024 * 1024)});
+    let failures = [
+        (405, "method_not_allowed", service.send(Method::GET, "/api/v1/usage", None, None).await),
+        (405, "method_not_allowed", ada.get("/api/checkout").await),
+        (405, "method_not_allowed", service.send(Method::PUT, "/api/webhooks/stripe", None, None).await),
+        (413, "too_large", ada.post_json("/api/checkout", &large).await),
+        (413, "too_large", service.send(Method::POST, "/api/v1/check", Some(&large), None).await),
+        (413, "too_large", service.send(Method::POST, "/api/webhooks/stripe", Some(&large), None).await),
+    ];
+    for (status, code, failure) in failures {
+        let (answered, url, headers) = (failure.status(), failure.url().clone(), failure.headers().clone());
+        assert_eq!(answered, status, "{url}");
+        assert_eq!(headers["content-type"], "application/problem+json", "{url}");
+        assert_eq!(headers.contains_key("allow"), status == 405, "{url}");
+        let problem: Value = failure.json().await.unwrap();
+        assert_eq!((&problem["code"], &problem["status"]), (&json!(code), &json!(status)), "{url}");
+        assert_eq!(problem["requestId"], json!(headers["x-request-id"].to_str().unwrap()), "{url}");
+    }
+}

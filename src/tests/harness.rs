@@ -14,8 +14,9 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use sandbox::Sandbox;
 use serde_json::Value;
 use sqlx::any::AnyConnectOptions;
-use sqlx::{AnyPool, AssertSqlSafe, ConnectOptions};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection};
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::Level;
@@ -32,15 +33,24 @@ pub struct World {
     pub sandbox: Arc<Sandbox>,
     pub app: App,
     variables: Variables,
-    database: Database,
     stop: Option<oneshot::Sender<()>>,
     running: Option<JoinHandle<()>>,
+    /// The last to go: whoever uses it has been told to stop.
+    database: Database,
 }
 
-/// A database that only one test sees.
+/// A database that only one test sees, and that goes with it.
 pub struct Database {
     pub url: String,
-    file: Option<PathBuf>,
+    place: Place,
+}
+
+/// Where a database is, to be removed from there.
+enum Place {
+    /// On SQLite a folder of its own: a connection that is opened too late finds nowhere to make a new file.
+    Folder(PathBuf),
+    /// On PostgreSQL a name at a server.
+    Server { url: String, name: String },
 }
 
 impl Database {
@@ -48,13 +58,15 @@ impl Database {
         sqlx::any::install_default_drivers();
         let name = format!("billhook_{}", uuid::Uuid::new_v4().simple());
         let Ok(server) = std::env::var("BILLHOOK_TEST_POSTGRES") else {
-            let file = std::env::temp_dir().join(format!("{name}.db"));
-            return Self { url: format!("sqlite://{}?mode=rwc", file.display()), file: Some(file) };
+            let folder = std::env::temp_dir().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            let url = format!("sqlite://{}?mode=rwc", folder.join("billhook.db").display());
+            return Self { url, place: Place::Folder(folder) };
         };
         let admin = AnyPool::connect(&server).await.expect("the PostgreSQL of BILLHOOK_TEST_POSTGRES answers");
         sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.unwrap();
         admin.close().await;
-        Self { url: with_database(&server, &name), file: None }
+        Self { url: with_database(&server, &name), place: Place::Server { url: server, name } }
     }
 
     /// A connection, to look at what the application stored. Its statements are not the application's, which
@@ -76,14 +88,29 @@ fn with_database(server: &str, name: &str) -> String {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let Some(file) = &self.file else { return };
-        for suffix in ["", "-wal", "-shm"] {
-            let mut name = file.clone().into_os_string();
-            name.push(suffix);
-            // It may never have been made.
-            drop(std::fs::remove_file(name));
+        match &self.place {
+            // Whoever is still writing may put a file beside those that are being removed.
+            Place::Folder(folder) => drop((0..100).find(|_| std::fs::remove_dir_all(folder).is_ok())),
+            Place::Server { url, name } => {
+                let (url, name) = (url.clone(), name.clone());
+                // The test's own runtime cannot be waited for in here. A failure is not the test's.
+                let dropped = std::thread::spawn(move || drop_database(&url, &name)).join();
+                if !matches!(dropped, Ok(Ok(()))) {
+                    eprintln!("a test's database stays behind: {dropped:?}");
+                }
+            }
         }
     }
+}
+
+/// Drops it, whoever is still connected.
+fn drop_database(server: &str, name: &str) -> Result<(), sqlx::Error> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut admin = AnyConnection::connect(server).await?;
+        sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut admin).await?;
+        admin.close().await
+    })
 }
 
 impl World {
@@ -117,7 +144,7 @@ impl World {
             variables.set(*name, *value);
         }
         let app = App::open(Config::read(&variables).unwrap(), clock_of(&sandbox)).await.unwrap();
-        let mut world = Self { url, sandbox, app, variables, database, stop: None, running: None };
+        let mut world = Self { url, sandbox, app, variables, stop: None, running: None, database };
         world.serve(listener);
         world
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod api;
+mod audit;
 mod auth;
 mod catalog;
 mod checkout;
@@ -25,6 +26,7 @@ mod queries;
 mod race;
 mod readme;
 mod restart;
+mod roles;
 mod sales;
 mod seat_holders;
 mod seat_model;

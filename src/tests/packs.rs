@@ -222,6 +222,46 @@ async fn a_part_that_is_paid_back_takes_its_part_and_never_more_than_there_is() 
 }
 
 #[tokio::test]
+async fn a_refund_that_fails_gives_back_what_it_took_and_no_more() {
+    let world = World::with_catalog("chat").await;
+    let (ada, service, organization) = with_pack(&world).await;
+    let (_, before) = service.get(&format!("/api/v1/organizations/{organization}/entitlements")).await;
+    let fail_latest = async || {
+        let refund = world.stripe("/v1/refunds?limit=1").await["data"][0]["id"].as_str().unwrap().to_owned();
+        world.control(&format!("/sandbox/refunds/{refund}/fail"), json!({})).await;
+        world.settled().await;
+    };
+    // A part, and what was used of the pack stays used.
+    uses(&service, &organization, 10 + 200).await;
+    refund(&world, Some("100")).await;
+    world.settled().await;
+    has(&service, &organization, 50 - 33).await;
+    let first = event(&world, "charge.refunded").await;
+    refund(&world, Some("100")).await;
+    world.settled().await;
+    has(&service, &organization, 0).await;
+    fail_latest().await;
+    has(&service, &organization, 50 - 33).await;
+    // All of the rest, until it fails; what tells of it late takes nothing.
+    refund(&world, None).await;
+    world.settled().await;
+    has(&service, &organization, 0).await;
+    let mut late = event(&world, "charge.refunded").await;
+    fail_latest().await;
+    has(&service, &organization, 50 - 33).await;
+    late["id"] = json!("evt_late");
+    world.deliver_event(&late).await;
+    world.deliver_event(&first).await;
+    world.settled().await;
+    has(&service, &organization, 50 - 33).await;
+    let (_, after) = service.get(&format!("/api/v1/organizations/{organization}/entitlements")).await;
+    let expiry = |all: &Value| all.to_string().split("expiresAt").nth(1).map(|rest| rest[..16].to_owned());
+    assert_eq!(expiry(&after), expiry(&before), "{after}");
+    let page = ada.read("/settings/audit?about=credits").await.1;
+    assert_eq!(page.matches("A refund of a pack failed: 17 AI credits brought back.").count(), 2, "{page}");
+}
+
+#[tokio::test]
 async fn a_pack_that_is_paid_back_before_it_is_credited_is_not_credited_later() {
     let world = World::with_catalog("chat").await;
     let ada = world.signed_in("ada").await;

@@ -4,11 +4,12 @@
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Browser, World, location, text_of};
+use crate::harness::{Browser, Waiting, World, location, text_of};
 
 /// The link in the newest mail to somebody, once there are so many with one.
 pub async fn link_to(world: &World, email: &str, count: usize) -> String {
     let url = format!("{}/sandbox/mail", world.sandbox.stripe_url());
+    let waiting = Waiting::begin();
     loop {
         let mails: Vec<Value> = Client::new().get(&url).send().await.unwrap().json().await.unwrap();
         let links: Vec<String> = mails
@@ -20,7 +21,7 @@ pub async fn link_to(world: &World, email: &str, count: usize) -> String {
         if links.len() >= count {
             return links[0].clone();
         }
-        tokio::task::yield_now().await;
+        waiting.turn().await;
     }
 }
 
@@ -339,6 +340,103 @@ async fn an_organization_that_is_deleted_is_charged_no_more() {
     assert_eq!(kept, 2);
 }
 
+/// What Stripe calls an organization.
+async fn customer_name(world: &World, organization: &str) -> Value {
+    let query = sqlx::query_scalar("SELECT stripe_customer_id FROM organizations WHERE id = $1").bind(organization);
+    let customer: String = query.fetch_one(&world.database().await).await.unwrap();
+    world.stripe(&format!("/v1/customers/{customer}")).await["name"].clone()
+}
+
+#[tokio::test]
+async fn stripe_learns_of_another_name_at_once_or_later() {
+    let world = World::start().await;
+    let ada = world.signed_in("ada").await;
+    let team = team(&ada, "Engines").await;
+    let rename = async |name: &str| {
+        let renamed = ada.post(&of(&team, "/api/organizations/rename"), &[("name", name)]).await;
+        assert_eq!(renamed.status(), StatusCode::SEE_OTHER);
+    };
+    rename("Looms").await;
+    ada.post(&of(&team, "/api/billing/portal"), &[]).await;
+    assert_eq!(customer_name(&world, &team).await, json!("Looms"));
+    rename("Mills").await;
+    assert_eq!(customer_name(&world, &team).await, json!("Mills"));
+    let away = json!({"path_prefix": "/v1/customers", "status": 500, "times": 1000});
+    world.control("/sandbox/faults", json!({"next": [away]})).await;
+    rename("Weavers").await;
+    world.control("/sandbox/faults", json!({"next": []})).await;
+    assert_eq!(customer_name(&world, &team).await, json!("Mills"));
+    assert_eq!(world.reconcile(false).await.drifts, 1);
+    assert_eq!(world.reconcile(true).await.repaired, 1);
+    assert_eq!(customer_name(&world, &team).await, json!("Weavers"));
+    assert_eq!(world.reconcile(true).await.drifts, 0);
+}
+
+/// The status of the session that a page of Stripe's is of.
+async fn session_status(world: &World, page: &str) -> Value {
+    let session = page.split('/').find(|part| part.starts_with("cs_")).unwrap().split(['?', '#']).next().unwrap();
+    world.stripe(&format!("/v1/checkout/sessions/{session}")).await["status"].clone()
+}
+
+#[tokio::test]
+async fn what_is_deleted_takes_its_open_checkouts_along() {
+    let world = World::start().await;
+    let ada = world.signed_in("ada").await;
+    let team = team(&ada, "Engines").await;
+    let plan = location(&ada.post(&of(&team, "/api/checkout"), &[("plan", "pro")]).await);
+    let pack = location(&ada.post(&of(&team, "/api/packs/checkout"), &[("pack", "build-hours")]).await);
+    let own = ada.check_out(&[("plan", "pro")]).await;
+    ada.post(&of(&team, "/api/organizations/delete"), &[("confirm", "Engines")]).await;
+    for (page, status) in [(&plan, "expired"), (&pack, "expired"), (&own, "open")] {
+        assert_eq!(session_status(&world, page).await, json!(status), "{page}");
+    }
+    ada.post("/api/account/delete", &[("confirm", "ada@example.com")]).await;
+    assert_eq!(session_status(&world, &own).await, json!("expired"));
+}
+
+#[tokio::test]
+async fn what_is_paid_for_a_deleted_organization_ends_and_brings_nothing_back() {
+    let world = World::start().await;
+    let ada = world.signed_in("ada").await;
+    let team = team(&ada, "Engines").await;
+    let page = location(&ada.post(&of(&team, "/api/checkout"), &[("plan", "pro")]).await);
+    // Somebody has it open, and it cannot be closed in time.
+    sqlx::query("UPDATE checkouts SET session_id = NULL").execute(&world.database().await).await.unwrap();
+    ada.post(&of(&team, "/api/organizations/delete"), &[("confirm", "Engines")]).await;
+    ada.pay(&page).await;
+    world.settled().await;
+    let ended = async || world.stripe("/v1/subscriptions?status=all").await["data"][0]["status"].clone();
+    assert_eq!(ended().await, json!("canceled"));
+    let done = async || {
+        let done: Vec<String> =
+            sqlx::query_scalar("SELECT action FROM audit_entries WHERE organization_id = $1 ORDER BY id")
+                .bind(&team)
+                .fetch_all(&world.database().await)
+                .await
+                .unwrap();
+        done
+    };
+    assert!(done().await.contains(&"ended_now".to_owned()), "{:?}", done().await);
+    assert_eq!(ada.get(&of(&team, "/dashboard")).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(ada.organizations().await.len(), 1);
+    assert_eq!(world.reconcile(true).await.drifts, 0);
+}
+
+#[tokio::test]
+async fn the_comparison_ends_what_runs_for_a_deleted_organization() {
+    let world = World::start().await;
+    let ada = world.signed_in("ada").await;
+    let page = ada.check_out(&[("plan", "pro")]).await;
+    ada.get(&ada.pay(&page).await).await;
+    world.settled().await;
+    sqlx::query("UPDATE organizations SET deleted_at = 1").execute(&world.database().await).await.unwrap();
+    assert_eq!(world.reconcile(false).await.drifts, 1);
+    assert_eq!(world.reconcile(true).await.repaired, 1);
+    world.settled().await;
+    assert_eq!(world.stripe("/v1/subscriptions?status=all").await["data"][0]["status"], json!("canceled"));
+    assert_eq!(world.reconcile(true).await.drifts, 0);
+}
+
 #[tokio::test]
 async fn the_form_that_makes_an_organization_makes_one() {
     let world = World::start().await;
@@ -378,9 +476,21 @@ async fn an_account_is_taken_along_and_deleted() {
     let world = World::start().await;
     let ada = world.signed_in("ada").await;
     let team = team(&ada, "Engines").await;
+    ada.post(&of(&team, "/playground"), &[("action", "use"), ("meter", "build-hours"), ("amount", "2")]).await;
+    let grace = world.signed_in("grace").await;
+    for (browser, name) in [(&ada, "Ada"), (&grace, "Grace")] {
+        let asked = [("name", name), ("email", "x@y.example"), ("company", "C"), ("message", "More?")];
+        browser.post("/api/contact-sales", &asked).await;
+    }
     let export = ada.get("/settings/account/export.json").await.json::<Value>().await.unwrap();
     assert_eq!(export["person"]["email"], json!("ada@example.com"));
     assert_eq!(export["organizations"][1]["done"][0]["action"], json!("organization_made"));
+    assert_eq!(export["organizations"][0]["used"], json!([]));
+    let used = &export["organizations"][1]["used"];
+    assert_eq!((&used[0]["meter"], &used[0]["amount"]), (&json!("build-hours"), &json!(2)), "{export}");
+    assert_eq!(export["salesRequests"].as_array().unwrap().len(), 1, "{export}");
+    assert_eq!(export["salesRequests"][0]["message"], json!("More?"));
+    assert_eq!(export["salesRequests"][0]["name"], json!("Ada"));
     let page = ada.check_out(&[("plan", "pro")]).await;
     ada.get(&ada.pay(&page).await).await;
     world.settled().await;

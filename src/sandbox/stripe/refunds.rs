@@ -57,6 +57,23 @@ fn create(account: &mut Account, call: &Call) -> Result<Value, ApiError> {
     Ok(refund)
 }
 
+/// Lets a refund fail, as a bank does that refuses it days later: the charge has the money again.
+pub(crate) fn fail(account: &mut Account, id: &str) -> Result<Value, ApiError> {
+    let mut refund = account.find("refund", id, "refund")?;
+    if refund.text("status") != "succeeded" {
+        return Err(ApiError::invalid(format!("Refund {id} is {}.", refund.text("status"))));
+    }
+    let mut charge = account.find("charge", refund.text("charge"), "charge")?;
+    refund.set("status", "failed");
+    refund.set("failure_reason", "expired_or_canceled_card");
+    charge.set("amount_refunded", charge.int("amount_refunded") - refund.int("amount"));
+    charge.set("refunded", false);
+    account.save(&charge);
+    account.update(&refund, "refund.updated");
+    account.announce(&refund, "refund.failed");
+    Ok(refund)
+}
+
 /// The charge to give back, named itself or by its payment intent.
 fn charge(account: &Account, params: &Value) -> Result<Value, ApiError> {
     let id = match (params.maybe("charge"), params.maybe("payment_intent")) {

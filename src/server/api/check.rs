@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::caller::Reader;
 use super::problem::{Failure, Problem};
-use crate::error::{AppError, Code};
+use crate::error::Code;
 use crate::server::App;
+use crate::server::api::unreadable;
 use crate::server::entitlements::Question;
 
 /// How many questions one request may have.
@@ -189,7 +190,5 @@ pub async fn usage_limits(
 
 /// A body, or what is wrong with it.
 pub(super) fn read<T>(body: Result<Json<T>, axum::extract::rejection::JsonRejection>) -> Result<T, Failure> {
-    body.map(|Json(value)| value).map_err(|error| {
-        Failure::from(AppError::new(Code::Invalid, format!("The request cannot be read: {}", error.body_text())))
-    })
+    body.map(|Json(value)| value).map_err(|error| Failure::from(unreadable(error.status(), &error.body_text())))
 }

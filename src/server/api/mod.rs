@@ -18,7 +18,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 
 pub use check::CheckAnswer;
-pub use problem::{Failure, Problem};
+pub use problem::{Failure, Problem, unreadable, worded};
 pub use rate::{Rates, limit};
 
 use domain::catalog::Catalog;

@@ -2,7 +2,9 @@
 
 use aide::OperationOutput;
 use axum::Json;
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::entitlement::{MeterAnswer, Why};
 use domain::time::Timestamp;
@@ -106,4 +108,36 @@ fn limit(meter: MeterAnswer, now: Timestamp) -> Response {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(wait));
     }
     response
+}
+
+/// Gives what the framework refuses without a word the form of every other failure, where programs read it.
+pub async fn worded(request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().starts_with("/api/");
+    let response = next.run(request).await;
+    if !is_api || response.extensions().get::<AppError>().is_some() {
+        return response;
+    }
+    let (code, sentence) = match response.status() {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            (Code::MethodNotAllowed, "This address is not asked in this way: the header `allow` says how it is.")
+        }
+        StatusCode::REQUEST_TIMEOUT => (Code::Timeout, "This took too long and was given up. Please try again."),
+        StatusCode::PAYLOAD_TOO_LARGE => (Code::TooLarge, TOO_LARGE),
+        _ => return response,
+    };
+    let mut problem = AppError::new(code, sentence).into_response();
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        problem.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    problem
+}
+
+const TOO_LARGE: &str = "This is more than is taken at once: a request has one mebibyte at most.";
+
+/// Why a body could not be read, as the framework has it.
+pub fn unreadable(status: StatusCode, reason: &str) -> AppError {
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        return AppError::new(Code::TooLarge, TOO_LARGE);
+    }
+    AppError::new(Code::Invalid, format!("The request cannot be read: {reason}"))
 }

@@ -3,6 +3,7 @@
 use domain::access::Reason;
 use domain::catalog::Gate;
 use domain::money::{Currency, Money};
+use domain::organization::{OrganizationId, UserId};
 use domain::plan::{MeterId, PackId, PlanId};
 use domain::role::Permission;
 use domain::time::Timestamp;
@@ -12,25 +13,60 @@ use serde_json::Value;
 
 use super::usage::moment;
 use super::{day_in, format_in, tier_name};
-use crate::pages::audit::{AuditLine, AuditView};
+use crate::error::Code;
+use crate::pages::audit::{AuditLine, AuditLines, AuditView};
 use crate::server::App;
 use crate::server::error::Error;
 use crate::server::organizations::require;
-use crate::server::store::AuditEntry;
+use crate::server::store::{About, AuditEntry, AuditFilter, By};
 use crate::visitor::Account;
 
 /// How many lines a page has.
 const PAGE: u32 = 30;
 
+/// The word in addresses for what no person did.
+const NOBODY: &str = "nobody";
+
 impl App {
-    /// A page of what was done, newest first; it begins after `before`.
-    pub async fn audit_view(&self, account: &Account, before: Option<&str>) -> Result<AuditView, Error> {
+    /// Reads what an address says of which lines are wanted; and who can be chosen, each with a name.
+    pub(in crate::server) async fn audit_filter(
+        &self,
+        organization: &OrganizationId,
+        about: Option<&str>,
+        by: Option<&str>,
+    ) -> Result<(AuditFilter, Vec<(String, String)>), Error> {
+        let refused = |what: &str| Error::refused(Code::Invalid, format!("There is no such {what} to choose by."));
+        let chosen = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+        let mut people = self.store.audited_people(organization).await?;
+        let about = match chosen(about) {
+            Some(word) => Some(About::parse(&word).ok_or_else(|| refused("kind"))?),
+            None => None,
+        };
+        let by = match chosen(by) {
+            None => By::Anybody,
+            Some(word) if word == NOBODY => By::Nobody,
+            Some(id) if people.iter().any(|(person, _)| *person == id) => By::Person(UserId(id)),
+            Some(_) => return Err(refused("person")),
+        };
+        people.push((NOBODY.to_owned(), "No person".to_owned()));
+        Ok((AuditFilter { about, by }, people))
+    }
+
+    /// A page of what was done, newest first: about one thing, by one person. It begins after `before`.
+    pub async fn audit_view(
+        &self,
+        account: &Account,
+        about: Option<&str>,
+        by: Option<&str>,
+        before: Option<&str>,
+    ) -> Result<AuditView, Error> {
         require(account, Permission::ReadAudit)?;
         let (standing, now) = self.standing(&account.organization).await?;
         if let Some(answer) = self.closed(Gate::Audit, &standing, now) {
             return Ok(AuditView::Locked(self.locked(account, &answer).await?));
         }
-        let mut entries = self.store.audit(&account.organization, before, PAGE + 1).await?;
+        let (filter, people) = self.audit_filter(&account.organization, about, by).await?;
+        let mut entries = self.store.audit(&account.organization, &filter, before, PAGE + 1).await?;
         let page = usize::try_from(PAGE).unwrap_or(usize::MAX);
         let more = entries.len() > page;
         entries.truncate(page);
@@ -39,10 +75,23 @@ impl App {
         for entry in entries {
             lines.push(self.audit_line(&standing.zone, entry).await?);
         }
-        Ok(AuditView::Lines { newest: before.is_none(), older, lines })
+        Ok(AuditView::Lines(Box::new(AuditLines {
+            about: filter.about.map(About::as_str).unwrap_or_default().to_owned(),
+            by: match &filter.by {
+                By::Anybody => String::new(),
+                By::Person(user) => user.0.clone(),
+                By::Nobody => NOBODY.to_owned(),
+            },
+            abouts: About::ALL.iter().map(|about| (about.as_str().to_owned(), about_said(*about).to_owned())).collect(),
+            people,
+            newest: before.is_none(),
+            older,
+            lines,
+        })))
     }
 
-    async fn audit_line(&self, zone: &Zone, entry: AuditEntry) -> Result<AuditLine, Error> {
+    /// A line in words.
+    pub(in crate::server) async fn audit_line(&self, zone: &Zone, entry: AuditEntry) -> Result<AuditLine, Error> {
         let mut detail: Value = serde_json::from_str(&entry.detail).unwrap_or_default();
         // Members are kept by their ids, so that a name that is deleted is gone from here too.
         for field in ["member", "to"] {
@@ -92,6 +141,7 @@ impl App {
             }
             "plan_revoked" => format!("Took the granted plan {} back ({}).", plan("plan")?, text("reason")?),
             "taken_back" => format!("A pack was paid back: {} taken back.", self.granted_said(detail)?),
+            "brought_back" => format!("A refund of a pack failed: {} brought back.", self.granted_said(detail)?),
             "key_made" => format!("Made the API key {}.", text("name")?),
             "key_revoked" => format!("Revoked the API key {}.", text("key")?),
             "top_up_on" => format!(
@@ -173,6 +223,16 @@ impl App {
         let meter = MeterId::parse(detail["meter"].as_str()?).ok()?;
         let amount = detail["amount"].as_u64()?;
         Some(self.catalog.meter(&meter).map_or_else(|| format!("{amount} {meter}"), |meter| meter.quantity(amount)))
+    }
+}
+
+fn about_said(about: About) -> &'static str {
+    match about {
+        About::Plan => "Plan and payment",
+        About::Credits => "Credits and top-ups",
+        About::Members => "Members",
+        About::Keys => "API keys",
+        About::Organization => "The organization",
     }
 }
 

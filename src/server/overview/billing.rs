@@ -16,6 +16,7 @@ use crate::pages::billing::{Banner, BillingView, InvoiceLine, KeyDate, Remedy, S
 use crate::pages::cancel::CancelView;
 use crate::server::App;
 use crate::server::error::Error;
+use crate::server::organizations::require;
 use crate::server::stripe::FEEDBACK;
 use crate::visitor::Account;
 
@@ -101,6 +102,7 @@ impl App {
 
     /// What canceling would mean.
     pub async fn cancel_view(&self, account: &Account) -> Result<CancelView, Error> {
+        require(account, Permission::ManageBilling)?;
         match self.running(&account.organization).await? {
             Some(subscription) if subscription.scheduled_end().is_none() => Ok(self.leaving(&subscription)),
             Some(_) => Err(Error::refused(Code::Conflict, "This subscription is canceled already.")),

@@ -3,6 +3,7 @@
 use domain::change::{Terms, Timing};
 use domain::money::Money;
 use domain::plan::{Period, Plan, PlanId};
+use domain::role::Permission;
 use domain::time::Timestamp;
 use jiff::ToSpan;
 
@@ -11,12 +12,13 @@ use crate::error::{AppError, Code};
 use crate::pages::change::{ChangeView, Outcome};
 use crate::server::App;
 use crate::server::error::Error;
+use crate::server::organizations::require;
 use crate::server::stripe::Preview;
 use crate::server::subscription::PlannedChange;
 use crate::visitor::Account;
 
 impl App {
-    /// What is wanted, with the seats that one has where nothing is said of them.
+    /// What is wanted by somebody who may change it, with the seats that one has where nothing is said of them.
     pub async fn wanted(
         &self,
         account: &Account,
@@ -24,6 +26,7 @@ impl App {
         period: Period,
         seats: Option<u32>,
     ) -> Result<Terms, Error> {
+        require(account, Permission::ManageBilling)?;
         let range = self.catalog.plan(&plan).and_then(|plan| plan.seats);
         let quantity = match (range, seats) {
             (None, _) => 1,

@@ -9,7 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Number, json};
 
-use crate::error::{AppError, Code};
+use crate::error::AppError;
+use crate::server::api::unreadable;
 
 /// How the body came, which is how the answer is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,14 +49,13 @@ impl<S: Send + Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for Bo
             .get(header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .is_some_and(|kind| kind.starts_with("application/json"));
-        let unreadable = |reason: String| AppError::new(Code::Invalid, format!("The request cannot be read: {reason}"));
         if is_json {
-            let Json(value) =
-                Json::from_request(request, state).await.map_err(|error| unreadable(error.body_text()))?;
+            let read = Json::from_request(request, state).await;
+            let Json(value) = read.map_err(|error| unreadable(error.status(), &error.body_text()))?;
             Ok(Self { value, wanted: Wanted::Json })
         } else {
-            let Form(value) =
-                Form::from_request(request, state).await.map_err(|error| unreadable(error.body_text()))?;
+            let read = Form::from_request(request, state).await;
+            let Form(value) = read.map_err(|error| unreadable(error.status(), &error.body_text()))?;
             Ok(Self { value, wanted: Wanted::Redirect })
         }
     }

@@ -2,6 +2,7 @@
 //! how it went; they decide nothing.
 
 pub mod account;
+pub mod audit;
 pub mod billing;
 pub mod health;
 pub mod keys;
@@ -17,3 +18,4 @@ pub mod usage;
 pub mod webhook;
 
 mod body;
+mod csv;

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::Body as Bytes;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::catalog::Gate;
 use domain::organization::OrganizationId;
 use domain::plan::MeterId;
-use futures::stream;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::body::{Body, Wanted};
+use super::csv::{self, AT_ONCE};
 use crate::server::App;
 use crate::server::entitlements::meter_of;
 use crate::server::error::Error;
@@ -22,9 +21,6 @@ use crate::server::overview::{moment, who};
 use crate::server::pages::{refuse, signed_in};
 use crate::server::store::{self, LedgerLine, Store};
 use crate::visitor::Visitor;
-
-/// How many lines are read at once.
-const AT_ONCE: u32 = 1000;
 
 /// Which lines.
 #[derive(Debug, Deserialize)]
@@ -47,17 +43,7 @@ pub async fn ledger(
     let meter = filter.meter.as_deref().filter(|name| !name.is_empty());
     let meter = meter.map(|name| meter_of(&app.catalog, name)).transpose()?.map(|meter| meter.id.clone());
     let reading = Reading { store: app.store.clone(), organization: account.organization.clone(), meter, after: None };
-    let head = stream::once(async { Ok(HEAD.to_owned()) });
-    let lines = stream::try_unfold(Some(reading), |reading| async move {
-        match reading {
-            Some(reading) => reading.next().await,
-            None => Ok(None),
-        }
-    });
-    let body = Bytes::from_stream(futures::StreamExt::chain(head, lines));
-    let kind = (header::CONTENT_TYPE, "text/csv; charset=utf-8");
-    let name = (header::CONTENT_DISPOSITION, "attachment; filename=\"usage-ledger.csv\"");
-    Ok(([kind, name], body).into_response())
+    Ok(csv::file("usage-ledger.csv", HEAD, reading, Reading::next))
 }
 
 const HEAD: &str = "time,meter,amount,from_credits,used_by,actor,reservation,id\r\n";
@@ -71,14 +57,13 @@ struct Reading {
 }
 
 impl Reading {
-    /// The next piece, and what is left to be read after it.
-    async fn next(self) -> Result<Option<(String, Option<Self>)>, store::Error> {
+    async fn next(self) -> Result<Option<csv::Piece<Self>>, store::Error> {
         let page = self.store.named_ledger(&self.organization, self.meter.as_ref(), self.after.as_deref(), AT_ONCE);
         let lines = page.await?;
         let Some(last) = lines.last().map(|line| Arc::from(&*line.entry.id)) else { return Ok(None) };
-        let more = lines.len() >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX);
         let text = lines.iter().map(row).collect();
-        Ok(Some((text, more.then_some(Self { after: Some(last), ..self }))))
+        let after = csv::is_full(lines.len()).then_some(Self { after: Some(last), ..self });
+        Ok(Some((text, after)))
     }
 }
 
@@ -86,23 +71,16 @@ fn row(line: &LedgerLine) -> String {
     let entry = &line.entry;
     let reservation = entry.reservation_id.as_deref().unwrap_or_default();
     let fields = [
-        cell(&moment(entry.at)),
-        cell(&entry.meter),
+        csv::cell(&moment(entry.at)),
+        csv::cell(&entry.meter),
         entry.amount.to_string(),
         entry.from_credits.to_string(),
-        cell(&who(line)),
-        cell(&entry.actor),
-        cell(reservation),
-        cell(&entry.id),
+        csv::cell(&who(line)),
+        csv::cell(&entry.actor),
+        csv::cell(reservation),
+        csv::cell(&entry.id),
     ];
-    format!("{}\r\n", fields.join(","))
-}
-
-/// A text as a cell. What a spreadsheet would take for a formula is marked as text: people choose the names of keys.
-fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    let text = if formula { format!("'{text}") } else { text.to_owned() };
-    if text.contains(['"', ',', '\r', '\n', ';']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    csv::line(&fields)
 }
 
 /// Where days and months are to begin.
@@ -126,19 +104,5 @@ pub async fn time_zone(
             let (standing, _) = app.standing(&account.organization).await?;
             Ok(axum::Json(json!({ "timeZone": standing.zone.name() })).into_response())
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cell;
-
-    #[test]
-    fn a_cell_is_never_a_formula_and_never_two() {
-        assert_eq!(cell("Ada"), "Ada");
-        assert_eq!(cell("=HYPERLINK(\"x\")"), "\"'=HYPERLINK(\"\"x\"\")\"");
-        assert_eq!(cell("+1"), "'+1");
-        assert_eq!(cell("a,b"), "\"a,b\"");
-        assert_eq!(cell("a\nb"), "\"a\nb\"");
     }
 }

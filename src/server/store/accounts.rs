@@ -71,6 +71,7 @@ pub(super) struct OrganizationRow {
     tier_review_at: Option<i64>,
     stripe_customer_id: Option<String>,
     trial_used_at: Option<i64>,
+    deleted_at: Option<i64>,
 }
 
 impl OrganizationRow {
@@ -85,6 +86,7 @@ impl OrganizationRow {
             name: self.name,
             customer: self.stripe_customer_id,
             trial_used_at: self.trial_used_at.map(Timestamp),
+            deleted_at: self.deleted_at.map(Timestamp),
         })
     }
 }
@@ -121,7 +123,7 @@ impl Store {
                     (SELECT COUNT(*) FROM subscriptions s WHERE s.organization_id = o.id
                         AND s.status NOT IN ('canceled', 'incomplete_expired')) AS running,
                     o.id, o.name, o.kind, o.subscription_tier, o.tier_reason, o.tier_review_at,
-                    o.stripe_customer_id, o.trial_used_at
+                    o.stripe_customer_id, o.trial_used_at, o.deleted_at
              FROM memberships m
              JOIN users u ON u.id = m.user_id
              JOIN organizations o ON o.id = m.organization_id

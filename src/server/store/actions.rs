@@ -87,6 +87,19 @@ pub enum Action {
         /// The payment.
         charge: String,
     },
+    /// A refund of a pack failed, and what it had taken is there again.
+    BroughtBack {
+        /// Which grant.
+        grant: String,
+        /// The meter.
+        meter: String,
+        /// How much of it came back.
+        amount: i64,
+        /// How much is left.
+        left: i64,
+        /// The payment.
+        charge: String,
+    },
     /// Something was given on top of the plan.
     Granted {
         /// Which.
@@ -304,52 +317,6 @@ impl Standing {
             ends_at: subscription.scheduled_end(),
             next: subscription.next.clone(),
             pending: subscription.pending.clone(),
-        }
-    }
-}
-
-impl Action {
-    /// The stored word.
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::Subscription { .. } => "subscription",
-            Self::CancelRequested { .. } => "cancel_requested",
-            Self::Reactivated => "reactivated",
-            Self::ChangeRequested { .. } => "change_requested",
-            Self::ChangeUndone => "change_undone",
-            Self::EndedNow => "ended_now",
-            Self::Dispute { .. } => "dispute",
-            Self::CustomerDeleted { .. } => "customer_deleted",
-            Self::Granted { .. } => "granted",
-            Self::PlanGranted { .. } => "plan_granted",
-            Self::PlanRevoked { .. } => "plan_revoked",
-            Self::TakenBack { .. } => "taken_back",
-            Self::PackCheckoutStarted { .. } => "pack_checkout_started",
-            Self::Tier { .. } => "tier",
-            Self::CheckoutStarted { .. } => "checkout_started",
-            Self::PortalOpened => "portal_opened",
-            Self::KeyMade { .. } => "key_made",
-            Self::KeyRevoked { .. } => "key_revoked",
-            Self::OrganizationMade { .. } => "organization_made",
-            Self::Renamed { .. } => "renamed",
-            Self::OrganizationDeleted { .. } => "organization_deleted",
-            Self::MemberInvited { .. } => "member_invited",
-            Self::InvitationSentAgain { .. } => "invitation_sent_again",
-            Self::InvitationRevoked { .. } => "invitation_revoked",
-            Self::MemberJoined { .. } => "member_joined",
-            Self::RoleChanged { .. } => "role_changed",
-            Self::MemberRemoved { .. } => "member_removed",
-            Self::MemberLeft => "member_left",
-            Self::SeatAssigned { .. } => "seat_assigned",
-            Self::SeatTakenBack { .. } => "seat_taken_back",
-            Self::OwnershipTransferred { .. } => "ownership_transferred",
-            Self::TimeZone { .. } => "time_zone",
-            Self::TopUpOn { .. } => "top_up_on",
-            Self::TopUpOff { .. } => "top_up_off",
-            Self::TopUpStarted { .. } => "top_up_started",
-            Self::TopUpCapped { .. } => "top_up_capped",
-            Self::TopUpPaused { .. } => "top_up_paused",
-            Self::TopUpResumed { .. } => "top_up_resumed",
         }
     }
 }

@@ -4,6 +4,7 @@ use domain::organization::{OrganizationId, UserId};
 use domain::time::Timestamp;
 use sqlx::{AnyConnection, FromRow};
 
+pub use super::about::About;
 pub use super::actions::{Action, Standing};
 use super::{Error, Store, new_id};
 
@@ -67,6 +68,27 @@ pub struct AuditEntry {
     pub detail: String,
 }
 
+/// Which lines of a time line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// About what; `None` for everything.
+    pub about: Option<About>,
+    /// By whom.
+    pub by: By,
+}
+
+/// By whom something was done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// Whoever it was.
+    #[default]
+    Anybody,
+    /// This person.
+    Person(UserId),
+    /// No person: Stripe, time, an operator.
+    Nobody,
+}
+
 impl Store {
     /// Adds an entry on its own, for an action that writes nothing else.
     pub async fn record(
@@ -102,17 +124,40 @@ impl Store {
     pub async fn audit(
         &self,
         organization: &OrganizationId,
+        filter: &AuditFilter,
         before: Option<&str>,
         limit: u32,
     ) -> Result<Vec<AuditEntry>, Error> {
+        let (person, nobody) = match &filter.by {
+            By::Anybody => ("", 0),
+            By::Person(user) => (user.0.as_str(), 0),
+            By::Nobody => ("", 1),
+        };
         Ok(sqlx::query_as(
             "SELECT a.id, a.at, a.actor, u.name AS person, a.action, a.detail
              FROM audit_entries a LEFT JOIN users u ON u.id = a.actor
-             WHERE a.organization_id = $1 AND ($2 = '' OR a.id < $2) ORDER BY a.id DESC LIMIT $3",
+             WHERE a.organization_id = $1 AND ($2 = '' OR a.id < $2)
+               AND ($3 = '' OR $3 LIKE '%,' || a.action || ',%')
+               AND ($4 = '' OR a.actor = $4) AND ($5 = 0 OR a.actor NOT LIKE 'usr%')
+             ORDER BY a.id DESC LIMIT $6",
         )
         .bind(&organization.0)
         .bind(before.unwrap_or_default())
+        .bind(filter.about.map(About::words).unwrap_or_default())
+        .bind(person)
+        .bind(nobody)
         .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// The people who did something in an organization, by name: also those who are not in it any more.
+    pub async fn audited_people(&self, organization: &OrganizationId) -> Result<Vec<(String, String)>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT u.id, u.name FROM users u
+             WHERE u.id IN (SELECT actor FROM audit_entries WHERE organization_id = $1) ORDER BY u.name, u.id",
+        )
+        .bind(&organization.0)
         .fetch_all(&self.pool)
         .await?)
     }

@@ -68,18 +68,20 @@ impl Store {
         .await
     }
 
-    /// Notes the session that Stripe made for an intent.
-    pub async fn checkout_opened(&self, checkout: &str, session: String, url: String) -> Result<(), Error> {
-        let checkout = checkout.to_owned();
+    /// Notes the session that Stripe made for an intent. Says whether it is to be paid: meanwhile there may be one on
+    /// other terms, or the organization is deleted.
+    pub async fn checkout_opened(&self, checkout: &str, session: &str, url: String) -> Result<bool, Error> {
+        let (checkout, session) = (checkout.to_owned(), session.to_owned());
         self.write(move |connection| {
             Box::pin(async move {
-                sqlx::query("UPDATE checkouts SET session_id = $2, url = $3 WHERE id = $1")
-                    .bind(checkout)
-                    .bind(session)
-                    .bind(url)
-                    .execute(connection)
-                    .await?;
-                Ok(())
+                let status: String =
+                    sqlx::query_scalar("UPDATE checkouts SET session_id = $2, url = $3 WHERE id = $1 RETURNING status")
+                        .bind(checkout)
+                        .bind(session)
+                        .bind(url)
+                        .fetch_one(connection)
+                        .await?;
+                Ok(status != "replaced")
             })
         })
         .await
@@ -129,6 +131,24 @@ impl Store {
         })
         .await
     }
+}
+
+/// Nothing is to be paid for an organization any more: answers with the sessions that are open, to be closed.
+pub(super) async fn replace_all(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+) -> Result<Vec<String>, Error> {
+    let mut sessions = Vec::new();
+    for statement in [
+        "UPDATE checkouts SET status = 'replaced' WHERE organization_id = $1 AND status = 'open'
+         RETURNING COALESCE(session_id, '')",
+        "UPDATE purchases SET status = 'given_up' WHERE organization_id = $1 AND status = 'open'
+         RETURNING COALESCE(session_id, '')",
+    ] {
+        let open: Vec<String> = sqlx::query_scalar(statement).bind(&organization.0).fetch_all(&mut *connection).await?;
+        sessions.extend(open.into_iter().filter(|session| !session.is_empty()));
+    }
+    Ok(sessions)
 }
 
 async fn find_open(

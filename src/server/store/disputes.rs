@@ -72,6 +72,19 @@ impl Store {
         .await
     }
 
+    /// Whether a dispute of this payment of a customer's was lost.
+    pub async fn has_lost_dispute(&self, customer: &str, charge: &str) -> Result<bool, Error> {
+        let lost: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM organizations o JOIN disputes d ON d.organization_id = o.id
+             WHERE o.stripe_customer_id = $1 AND d.charge_id = $2 AND d.status = 'lost'",
+        )
+        .bind(customer)
+        .bind(charge)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(lost > 0)
+    }
+
     /// Stripe has deleted a customer: everything that hung on it is over, and the organization may buy again.
     pub async fn customer_deleted(
         &self,

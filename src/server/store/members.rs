@@ -9,6 +9,7 @@ use sqlx::{AnyConnection, FromRow};
 
 use super::accounts::lock;
 use super::audit::{self, Action, Actor};
+use super::checkouts;
 use super::seats::{note_holder, note_holders};
 use super::sync::touch;
 use super::{Error, Store};
@@ -140,7 +141,7 @@ impl Store {
                 if organization.name == name {
                     return Ok(Ok(()));
                 }
-                sqlx::query("UPDATE organizations SET name = $2 WHERE id = $1")
+                sqlx::query("UPDATE organizations SET name = $2, name_due = 1 WHERE id = $1")
                     .bind(&id.0)
                     .bind(&name)
                     .execute(&mut *connection)
@@ -263,13 +264,7 @@ async fn delete(
     if running > 0 {
         return Ok(Err(TeamRefusal::Subscribed));
     }
-    let sessions: Vec<String> = sqlx::query_scalar(
-        "UPDATE checkouts SET status = 'replaced' WHERE organization_id = $1 AND status = 'open'
-         RETURNING COALESCE(session_id, '')",
-    )
-    .bind(&id.0)
-    .fetch_all(&mut *connection)
-    .await?;
+    let sessions = checkouts::replace_all(connection, &id).await?;
     let keys = sqlx::query_scalar(
         "UPDATE api_keys SET revoked_at = $2 WHERE organization_id = $1 AND revoked_at IS NULL RETURNING hash",
     )
@@ -289,7 +284,6 @@ async fn delete(
     let action = Action::OrganizationDeleted { name: organization.name };
     audit::record(connection, &id, &Actor::User(by), &action, now).await?;
     touch(connection, &id).await?;
-    let sessions = sessions.into_iter().filter(|session| !session.is_empty()).collect();
     Ok(Ok((sessions, keys)))
 }
 

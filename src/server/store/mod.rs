@@ -21,6 +21,7 @@ use self::usage::Till;
 use self::writer::{Work, Writer};
 use super::live::Live;
 
+mod about;
 mod accounts;
 mod actions;
 mod api_keys;
@@ -37,6 +38,7 @@ mod invitations;
 mod invoices;
 mod mails;
 mod members;
+mod names;
 mod people;
 mod plan_changes;
 mod plan_grants;
@@ -56,7 +58,7 @@ mod writer;
 
 pub use accounts::{Identity, Membership};
 pub use api_keys::{ApiKey, Kept, KeyAccess, ListedKey, NewKey};
-pub use audit::{Action, Actor, AuditEntry, TimelineEntry};
+pub use audit::{About, Action, Actor, AuditEntry, AuditFilter, By, TimelineEntry};
 pub use checkouts::{Checkout, CheckoutTerms};
 pub use disputes::DisputeRow;
 pub use event_log::LoggedEvent;

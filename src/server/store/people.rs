@@ -8,6 +8,7 @@ use sqlx::{AnyConnection, FromRow};
 
 use super::accounts::lock;
 use super::audit::{self, Action, Actor};
+use super::checkouts;
 use super::members::role;
 use super::sync::touch;
 use super::{Error, Store};
@@ -52,6 +53,38 @@ pub struct Deed {
     pub action: String,
     /// The rest of it, as JSON.
     pub detail: String,
+}
+
+/// A use that a person caused.
+#[derive(Clone, Debug, Serialize, FromRow)]
+#[serde(rename_all = "camelCase")]
+pub struct Use {
+    /// When, UTC seconds.
+    pub at: i64,
+    /// Of what.
+    pub meter: String,
+    /// How much; less than nothing where it was given back.
+    pub amount: i64,
+}
+
+/// What a person asked sales.
+#[derive(Clone, Debug, Serialize, FromRow)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    /// When, UTC seconds.
+    pub created_at: i64,
+    /// The name that they gave.
+    pub name: String,
+    /// The address that they gave.
+    pub email: String,
+    /// For which company, department or agency.
+    pub company: String,
+    /// About which plan.
+    pub plan: Option<String>,
+    /// For how many people.
+    pub seats: Option<i64>,
+    /// In their own words.
+    pub message: String,
 }
 
 /// Why an account was not deleted.
@@ -138,18 +171,44 @@ impl Store {
         .await?)
     }
 
+    /// The lines of an organization's ledger that a person caused.
+    pub async fn uses_of(&self, organization: &OrganizationId, user: &UserId) -> Result<Vec<Use>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT at, meter, amount FROM usage_entries WHERE organization_id = $1 AND actor = $2 ORDER BY id",
+        )
+        .bind(&organization.0)
+        .bind(&user.0)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// What a person asked sales while signed in.
+    pub async fn asked_by(&self, user: &UserId) -> Result<Vec<Asked>, Error> {
+        Ok(sqlx::query_as(
+            "SELECT created_at, name, email, company, plan, seats, message FROM sales_requests
+             WHERE user_id = $1 ORDER BY created_at, id",
+        )
+        .bind(&user.0)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
     /// Forgets a person: their sessions and memberships end, their own organization is deleted, and their row keeps
-    /// nothing that tells who they were. What was paid and done stays on record without a name.
+    /// nothing that tells who they were. What was paid and done stays on record without a name. Answers with the
+    /// checkout sessions that are open, to be closed.
     pub async fn forget(
         &self,
         user: &UserId,
         now: Timestamp,
         wall: Timestamp,
-    ) -> Result<Result<(), LeavingRefusal>, Error> {
+    ) -> Result<Result<Vec<String>, LeavingRefusal>, Error> {
         let user = user.clone();
-        let done: Result<Vec<String>, LeavingRefusal> =
+        let done: Result<(Vec<String>, Vec<String>), LeavingRefusal> =
             self.write(move |connection| Box::pin(async move { forget(connection, user, now, wall).await })).await?;
-        Ok(done.map(|keys| self.forget_keys(&keys)))
+        Ok(done.map(|(sessions, keys)| {
+            self.forget_keys(&keys);
+            sessions
+        }))
     }
 }
 
@@ -158,7 +217,7 @@ async fn forget(
     user: UserId,
     now: Timestamp,
     wall: Timestamp,
-) -> Result<Result<Vec<String>, LeavingRefusal>, Error> {
+) -> Result<Result<(Vec<String>, Vec<String>), LeavingRefusal>, Error> {
     let ids: Vec<String> =
         sqlx::query_scalar("SELECT organization_id FROM memberships WHERE user_id = $1 ORDER BY organization_id")
             .bind(&user.0)
@@ -189,7 +248,7 @@ async fn forget(
         }
         places.push((OrganizationId(place.id), personal));
     }
-    let mut keys = Vec::new();
+    let (mut sessions, mut keys) = (Vec::new(), Vec::new());
     for (id, personal) in places {
         if personal {
             let revoked: Vec<String> = sqlx::query_scalar(
@@ -200,6 +259,7 @@ async fn forget(
             .fetch_all(&mut *connection)
             .await?;
             keys.extend(revoked);
+            sessions.extend(checkouts::replace_all(connection, &id).await?);
             sqlx::query("UPDATE organizations SET deleted_at = $2, name = 'Deleted account' WHERE id = $1")
                 .bind(&id.0)
                 .bind(now.0)
@@ -220,5 +280,5 @@ async fn forget(
     .bind(now.0)
     .execute(connection)
     .await?;
-    Ok(Ok(keys))
+    Ok(Ok((sessions, keys)))
 }

@@ -1,7 +1,7 @@
 //! Packs that were paid back: their credits go, as far as they are left.
 
 use domain::organization::OrganizationId;
-use domain::time::Timestamp;
+use domain::time::{Seconds, Timestamp};
 use domain::usage::kept_of;
 use sqlx::{AnyConnection, FromRow};
 
@@ -27,6 +27,7 @@ struct Bought {
     organization_id: String,
     meter: String,
     quantity: i64,
+    valid_days: Option<i64>,
 }
 
 #[derive(FromRow)]
@@ -35,6 +36,17 @@ struct Grant {
     // What it holds after what went back until now: the rest of what was sold.
     amount: i64,
     remaining: i64,
+    // What went of what was left, so far.
+    taken: i64,
+    created_at: i64,
+    expires_at: Option<i64>,
+}
+
+/// Which way a payment goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Back,
+    Forth,
 }
 
 impl Store {
@@ -44,6 +56,28 @@ impl Store {
         &self,
         purchase: &str,
         paid_back: PaidBack,
+        event: (&str, bool),
+        moment: Moment,
+    ) -> Result<bool, Error> {
+        self.weigh(Way::Back, purchase, paid_back, event, moment).await
+    }
+
+    /// Gives back what a refund had taken that did not go through after all, and settles the event that told it.
+    pub async fn bring_back(
+        &self,
+        purchase: &str,
+        paid_back: PaidBack,
+        event: &str,
+        moment: Moment,
+    ) -> Result<bool, Error> {
+        self.weigh(Way::Forth, purchase, paid_back, (event, true), moment).await
+    }
+
+    async fn weigh(
+        &self,
+        way: Way,
+        purchase: &str,
+        paid_back: PaidBack,
         (event, settles): (&str, bool),
         moment: Moment,
     ) -> Result<bool, Error> {
@@ -51,7 +85,7 @@ impl Store {
         self.write(move |connection| {
             Box::pin(async move {
                 let bought: Option<Bought> =
-                    sqlx::query_as("SELECT organization_id, meter, quantity FROM purchases WHERE id = $1")
+                    sqlx::query_as("SELECT organization_id, meter, quantity, valid_days FROM purchases WHERE id = $1")
                         .bind(&purchase)
                         .fetch_optional(&mut *connection)
                         .await?;
@@ -60,13 +94,19 @@ impl Store {
                 lock(connection, &organization).await?;
                 hold(connection, &bought).await?;
                 let actor = Actor::Event(event.clone());
-                let what = match shrink(connection, &purchase, &bought, paid_back, moment.now).await? {
-                    None => "nothing to do: so much of the pack was taken back before".to_owned(),
-                    Some(action) => {
-                        audit::record(connection, &organization, &actor, &action, moment.now).await?;
-                        touch(connection, &organization).await?;
-                        "the pack was paid back".to_owned()
-                    }
+                let changed = match way {
+                    Way::Back => shrink(connection, &purchase, &bought, paid_back, moment.now).await?,
+                    Way::Forth => grow(connection, &purchase, &bought, paid_back).await?,
+                };
+                if let Some(action) = &changed {
+                    audit::record(connection, &organization, &actor, action, moment.now).await?;
+                    touch(connection, &organization).await?;
+                }
+                let what = match (way, changed) {
+                    (Way::Back, None) => "nothing to do: so much of the pack was taken back before",
+                    (Way::Back, Some(_)) => "the pack was paid back",
+                    (Way::Forth, None) => "nothing to do: the pack has what is paid for",
+                    (Way::Forth, Some(_)) => "the pack was not paid back after all",
                 };
                 if settles {
                     events::finish(connection, &event, Some(&organization), Decision::applied(what), moment.wall)
@@ -87,17 +127,14 @@ async fn shrink(
     paid_back: PaidBack,
     now: Timestamp,
 ) -> Result<Option<Action>, Error> {
-    let grant: Option<Grant> = sqlx::query_as("SELECT id, amount, remaining FROM grants WHERE reference = $1")
-        .bind(purchase)
-        .fetch_optional(&mut *connection)
-        .await?;
-    let sold = u64::try_from(bought.quantity).unwrap_or_default();
-    let keeps = i64::try_from(kept_of(sold, paid_back.back, paid_back.of)).unwrap_or(i64::MAX);
-    let Some(grant) = grant.filter(|grant| grant.amount > keeps) else { return Ok(None) };
+    let keeps = keeps(bought, &paid_back);
+    let Some(grant) = grant_of(connection, purchase).await?.filter(|grant| grant.amount > keeps) else {
+        return Ok(None);
+    };
     let left = (grant.remaining - (grant.amount - keeps)).max(0);
     // One that is over is given nothing back by what is still held of it.
     sqlx::query(
-        "UPDATE grants SET amount = $2, remaining = $3,
+        "UPDATE grants SET amount = $2, remaining = $3, taken = taken + remaining - $3,
              expires_at = CASE WHEN $2 = 0 AND COALESCE(expires_at, $4) >= $4 THEN $4 ELSE expires_at END
          WHERE id = $1",
     )
@@ -114,6 +151,56 @@ async fn shrink(
         left,
         charge: paid_back.charge,
     }))
+}
+
+/// Gives a grant what is paid for again, as far as it was not used before it was taken. `None` where it has that.
+async fn grow(
+    connection: &mut AnyConnection,
+    purchase: &str,
+    bought: &Bought,
+    paid_back: PaidBack,
+) -> Result<Option<Action>, Error> {
+    let keeps = keeps(bought, &paid_back);
+    let Some(grant) = grant_of(connection, purchase).await?.filter(|grant| grant.amount < keeps) else {
+        return Ok(None);
+    };
+    // Had nothing been taken, so much would be left; of that goes what is still paid back.
+    let left = (grant.remaining + grant.taken - (bought.quantity - keeps)).max(grant.remaining);
+    // One that was paid back as a whole was over with that.
+    let expires_at = if grant.amount == 0 {
+        bought.valid_days.map(|days| grant.created_at + days * Seconds::days(1).0)
+    } else {
+        grant.expires_at
+    };
+    sqlx::query(
+        "UPDATE grants SET amount = $2, remaining = $3, taken = taken + remaining - $3, expires_at = $4 WHERE id = $1",
+    )
+    .bind(&grant.id)
+    .bind(keeps)
+    .bind(left)
+    .bind(expires_at)
+    .execute(connection)
+    .await?;
+    Ok(Some(Action::BroughtBack {
+        grant: grant.id,
+        meter: bought.meter.clone(),
+        amount: left - grant.remaining,
+        left,
+        charge: paid_back.charge,
+    }))
+}
+
+/// So much of a pack is paid for.
+fn keeps(bought: &Bought, paid_back: &PaidBack) -> i64 {
+    let sold = u64::try_from(bought.quantity).unwrap_or_default();
+    i64::try_from(kept_of(sold, paid_back.back, paid_back.of)).unwrap_or(i64::MAX)
+}
+
+async fn grant_of(connection: &mut AnyConnection, purchase: &str) -> Result<Option<Grant>, Error> {
+    Ok(sqlx::query_as("SELECT id, amount, remaining, taken, created_at, expires_at FROM grants WHERE reference = $1")
+        .bind(purchase)
+        .fetch_optional(connection)
+        .await?)
 }
 
 /// Whoever changes credits of a meter holds its counter; one that is not there is made, and counts as none.

@@ -41,7 +41,8 @@ pub enum Told {
 }
 
 impl Told {
-    fn subscription(&self) -> &Subscription {
+    /// What it is about, as it is told.
+    pub fn subscription(&self) -> &Subscription {
         match self {
             Self::Answer(reading) => &reading.subscription,
             Self::Event(news) => &news.after,
@@ -83,6 +84,8 @@ pub enum Synced {
         after: PlanId,
         /// Whether anything is different.
         changed: bool,
+        /// Whether it runs although its organization has been deleted: it was paid for on a page that was still open.
+        outlives: bool,
     },
     /// What is stored is newer, or final.
     Older {
@@ -103,7 +106,7 @@ impl Synced {
     /// What became of an event that ended so; `None` while it is not settled.
     fn decision(&self) -> Option<(&OrganizationId, Decision)> {
         match self {
-            Self::Applied { organization, before, after, changed } => {
+            Self::Applied { organization, before, after, changed, .. } => {
                 let what = match (changed, before == after) {
                     (false, _) => format!("nothing new; still on {after}"),
                     (true, true) => format!("stored; still on {after}"),
@@ -229,7 +232,8 @@ async fn sync(
     if changed {
         touch(connection, &organization.id).await?;
     }
-    Ok(Synced::Applied { organization: organization.id, before: organization.tier, after: tier, changed })
+    let outlives = outlives(&organization, &subscription);
+    Ok(Synced::Applied { organization: organization.id, before: organization.tier, after: tier, changed, outlives })
 }
 
 /// Only what is known of the stored state's place in time has changed.
@@ -255,7 +259,12 @@ async fn same(
         before: organization.tier.clone(),
         after: tier,
         changed,
+        outlives: known.is_some_and(|known| outlives(organization, &known.subscription)),
     })
+}
+
+fn outlives(organization: &Organization, subscription: &Subscription) -> bool {
+    organization.deleted_at.is_some() && !subscription.status.is_terminal()
 }
 
 /// The organization that a subscription bills, locked until the transaction ends. The customer decides; metadata

@@ -35,6 +35,13 @@ pub(super) fn read(object: &Value) -> Option<Charge> {
     })
 }
 
+/// What a refund gives back: nothing where it failed or was canceled.
+pub(super) fn went_back(refund: &Value) -> u64 {
+    let status = refund.get("status").and_then(Value::as_str).unwrap_or_default();
+    let amount = refund.get("amount").and_then(Value::as_u64).unwrap_or_default();
+    if ["failed", "canceled"].contains(&status) { 0 } else { amount }
+}
+
 /// The intent that a pack was bought by, where an object is for one.
 pub(super) fn purchase(object: &Value) -> Option<String> {
     object.get("metadata")?.get(metadata::PURCHASE)?.as_str().map(str::to_owned)

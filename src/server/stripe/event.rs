@@ -54,6 +54,8 @@ pub enum Subject {
     Dispute(DisputeNews),
     /// All or a part of a payment went back.
     Refund(Charge),
+    /// A refund of this charge did not go through.
+    RefundFailed(String),
     /// What this customer pays with may have changed.
     PaymentMethod(String),
     /// The customer is no more.
@@ -196,6 +198,7 @@ fn subject(kind: &str, created: Timestamp, data: Data) -> Option<Subject> {
             Subject::Dispute(dispute(own, object)?)
         }
         "charge.refunded" => Subject::Refund(charge::read(object)?),
+        "refund.failed" => Subject::RefundFailed(object.get("charge").and_then(id_of)?),
         _ if kind.starts_with("customer.subscription.") => news(kind, own, created, data),
         _ if kind.starts_with("subscription_schedule.") => Subject::Look(scheduled(object)?),
         _ if kind.starts_with("invoice.") => invoice_news(kind, object),

@@ -24,7 +24,7 @@ use stripe_checkout::checkout_session::{
     CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehaviorMissingPaymentMethod, ExpireCheckoutSession,
     RetrieveCheckoutSession,
 };
-use stripe_core::customer::CreateCustomer;
+use stripe_core::customer::{CreateCustomer, UpdateCustomer};
 use stripe_shared::CheckoutSessionMode;
 
 use super::objects::{FinishedSession, StripeSession, WithId, WithUrl, metadata};
@@ -149,6 +149,13 @@ impl Gateway {
         ]));
         let customer: WithId = self.create(request, key).await?;
         Ok(customer.id)
+    }
+
+    /// Gives a customer another name.
+    pub async fn rename_customer(&self, customer: &str, name: &str) -> Result<(), Error> {
+        let request = UpdateCustomer::new(customer).name(name);
+        let _: WithId = self.create(request, &uuid::Uuid::new_v4().to_string()).await?;
+        Ok(())
     }
 
     /// Opens a checkout session for an intent that is stored under `key`.

@@ -11,6 +11,7 @@ use stripe_checkout::checkout_session::ListCheckoutSession;
 use stripe_core::charge::RetrieveCharge;
 use stripe_core::customer::{ListCustomer, RetrieveCustomer};
 use stripe_core::event::ListEvent;
+use stripe_core::refund::ListRefund;
 use stripe_shared::CheckoutSessionStatus;
 
 use super::charge::Charge;
@@ -109,6 +110,24 @@ impl Gateway {
     pub async fn charge(&self, charge: &str) -> Result<Charge, Error> {
         let object: Value = self.get(RetrieveCharge::new(charge)).await?;
         super::charge::read(&object).ok_or_else(|| Error::Unreadable(format!("charge {charge} has no id")))
+    }
+
+    /// What went back of a charge, all its refunds together, without those that failed.
+    pub async fn refunded_of(&self, charge: &str) -> Result<u64, Error> {
+        let mut back = 0_u64;
+        let mut after: Option<String> = None;
+        loop {
+            let mut request = ListRefund::new().charge(charge).limit(PAGE);
+            if let Some(after) = &after {
+                request = request.starting_after(after);
+            }
+            let page: Page = self.get(request).await?;
+            after = page.data.last().and_then(id_of);
+            back += page.data.iter().map(super::charge::went_back).sum::<u64>();
+            if !page.has_more || after.is_none() {
+                return Ok(back);
+            }
+        }
     }
 
     /// The intent of the pack that was bought with a payment, where the charge itself does not say: it was paid in a

@@ -9,6 +9,7 @@
 //! | `GET`, `POST /sandbox/payments {"fail_next", "customer"}` | the next payments fail: of everybody, or of one customer |
 //! | `POST /sandbox/disputes {"customer"}` | disputes the latest payment of a customer |
 //! | `POST /sandbox/disputes/{id}/close {"outcome"}` | decides a dispute: `won` or `lost` |
+//! | `POST /sandbox/refunds/{id}/fail` | a refund turns out not to go through |
 //! | `GET`, `POST /sandbox/settings {"after_retries"}` | what the last failed retry does: `cancel` or `unpaid` |
 //! | `GET`, `DELETE /sandbox/requests` | the API requests received so far; forget them |
 //! | `GET`, `POST /sandbox/faults {"next": […]}` | how the next requests go wrong, see `traffic::Fault` |
@@ -45,6 +46,7 @@ pub(crate) fn router() -> Router<Arc<Stripe>> {
         .route("/sandbox/payments", get(money::payments).post(money::set_payments))
         .route("/sandbox/disputes", post(money::dispute))
         .route("/sandbox/disputes/{id}/close", post(money::decide))
+        .route("/sandbox/refunds/{id}/fail", post(money::fail_refund))
         .route("/sandbox/settings", get(money::show_settings).post(money::set_settings))
         .route("/sandbox/requests", get(requests).delete(forget))
         .route("/sandbox/faults", get(faults).post(set_faults))

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::page::see_other;
 use crate::stripe::account::Account;
 use crate::stripe::error::ApiError;
-use crate::stripe::{Stripe, customers, disputes, failures, settings, test_clocks};
+use crate::stripe::{Stripe, customers, disputes, failures, refunds, settings, test_clocks};
 
 type Server = State<Arc<Stripe>>;
 
@@ -98,6 +98,10 @@ pub(super) async fn decide(
 pub(super) async fn decide_form(State(stripe): Server, Form(decision): Form<DecisionForm>) -> Response {
     stripe.control(|account| disputes::close(account, &decision.id, &decision.outcome));
     see_other("/#disputes")
+}
+
+pub(super) async fn fail_refund(State(stripe): Server, Path(id): Path<String>) -> Response {
+    stripe.control(|account| refunds::fail(account, &id))
 }
 
 pub(super) async fn show_settings(State(stripe): Server) -> Response {
