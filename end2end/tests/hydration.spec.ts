@@ -2,6 +2,7 @@
 import type { Page } from '@playwright/test';
 import { expect, test } from '../fixtures/app.ts';
 import { fact, signIn } from '../fixtures/person.ts';
+import { createOrganization } from '../fixtures/team.ts';
 
 /** Holds the scripts back until the answer is called. */
 async function holdScripts(page: Page): Promise<() => void> {
@@ -29,6 +30,7 @@ test.describe('at the checkout', () => {
 
   test('the sum follows seats and a period that were chosen early', async ({ page }) => {
     await signIn(page);
+    await createOrganization(page, 'Station 4');
     const release = await holdScripts(page);
     await page.goto('/checkout/department-starter', { waitUntil: 'commit' });
     await page.getByRole('radio', { name: /^Yearly/ }).check();

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::money::{Currency, group_thousands};
+use crate::organization::Kind;
 use crate::plan::{Audience, FeatureId, Limit, MeterId, PackId, Period, Plan, PlanId, Price};
 
 mod check;
@@ -246,6 +247,12 @@ impl Catalog {
     /// What a plan includes of a meter: nothing where the plan does not name it.
     pub fn limit(&self, plan: &PlanId, meter: &MeterId) -> Limit {
         self.plan(plan).and_then(|plan| plan.limits.get(meter)).copied().unwrap_or(Limit::AtMost(0))
+    }
+
+    /// Whose plans an organization of this kind chooses among: teams have their own, where there are any.
+    pub fn audience_of(&self, kind: Kind) -> Audience {
+        let team = kind == Kind::Team && self.plans_for(Audience::Team).next().is_some();
+        if team { Audience::Team } else { Audience::Individual }
     }
 
     /// The plans for an audience, in order.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::Reason;
 use crate::catalog::{Catalog, Feature, Meter};
 use crate::organization::{Kind, OrganizationId};
-use crate::plan::{Audience, FeatureId, Limit, MeterId, Plan, PlanId};
+use crate::plan::{FeatureId, Limit, MeterId, Plan, PlanId};
 use crate::seat::{Seat, Source};
 use crate::time::Timestamp;
 use crate::top_up::Rule;
@@ -328,8 +328,7 @@ impl Standing {
     /// The plan that was subscribed to where it would do: a second one is not what is missing. Otherwise the first one
     /// that would, of those for this kind of organization.
     fn unlocked_by(&self, catalog: &Catalog, fits: impl Fn(&Plan) -> bool) -> Option<PlanId> {
-        let teams_have_plans = catalog.plans_for(Audience::Team).next().is_some();
-        let audience = if self.kind == Kind::Team && teams_have_plans { Audience::Team } else { Audience::Individual };
+        let audience = catalog.audience_of(self.kind);
         let lost = self.lost(catalog).map(|(_, plan)| plan);
         lost.into_iter().chain(catalog.plans_for(audience)).find(|plan| fits(plan)).map(|plan| plan.id.clone())
     }

@@ -1,5 +1,6 @@
 //! The pricing page: the catalogue's plans in order, for each audience, with a comparison and questions.
 
+use domain::organization::Kind;
 use domain::plan::{Audience, Period, Plan};
 use leptos::prelude::*;
 use leptos_meta::{Meta, Title};
@@ -84,6 +85,13 @@ fn offer(plan: &Plan, account: Option<&Account>) -> Offer {
         return if free { Offer::Free } else { buy(catalog.trial.is_some()) };
     };
     let current = plan.id == account.tier;
+    let other = !free && catalog.audience_of(account.kind) != plan.audience && !current;
+    if other && account.kind == Kind::Team {
+        return Offer::Refused("For one person, in their own organization.");
+    }
+    if other {
+        return buy(catalog.trial.is_some() && !account.trial_used);
+    }
     match (account.subscribed, current, free) {
         (true, true, _) | (false, true, true) => Offer::Current,
         (true, false, true) => Offer::Refused("To go back to this plan, cancel in the billing settings."),

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use domain::catalog::Trial;
 use domain::organization::OrganizationId;
-use domain::plan::{Period, Plan, PlanId};
+use domain::plan::{Audience, Period, Plan, PlanId};
 use domain::role::Permission;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::{Mutex, MutexGuard};
@@ -236,8 +236,24 @@ impl App {
         if !plan.is_sold() {
             return Err(Error::refused(Code::Invalid, format!("{} is free: there is nothing to pay.", plan.name)));
         }
+        self.refuse_other_kind(account, plan)?;
         self.refuse_second_subscription(&account.organization).await?;
         Ok(plan.clone())
+    }
+
+    /// One person's plan bought for a team would be everybody's, and a team's plan is of no use to one person.
+    pub(super) fn refuse_other_kind(&self, account: &Account, plan: &Plan) -> Result<(), Error> {
+        if plan.audience == self.catalog.audience_of(account.kind) {
+            return Ok(());
+        }
+        let refused = match plan.audience {
+            Audience::Team => format!("{} is for teams: make an organization for yours, and buy it there.", plan.name),
+            Audience::Individual => format!(
+                "{} is for one person: buy it in your own organization, or choose among the plans for teams.",
+                plan.name
+            ),
+        };
+        Err(Error::refused(Code::Invalid, refused))
     }
 
     /// A second subscription would be paid for and seen by nobody.

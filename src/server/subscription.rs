@@ -147,6 +147,9 @@ impl App {
             let message = "This subscription is about to end. Reactivate it first, then change it.";
             return Err(Error::refused(Code::Conflict, message));
         }
+        if let Some(plan) = self.catalog.plan(&wanted.plan) {
+            self.refuse_other_kind(account, plan)?;
+        }
         let (standing, _) = self.standing(&account.organization).await?;
         let counted = |counter: &Counter| counter.used.saturating_sub(counter.from_credits) + counter.reserved;
         let in_use = InUse {

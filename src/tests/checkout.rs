@@ -2,7 +2,8 @@
 
 use reqwest::StatusCode;
 
-use crate::harness::{World, location};
+use crate::harness::{Browser, World, location};
+use crate::team::team;
 
 const PRO: [(&str, &str); 2] = [("plan", "pro"), ("period", "yearly")];
 
@@ -104,6 +105,13 @@ async fn the_document_s_names_of_the_endpoint_work_too() {
     assert!(portal.json::<serde_json::Value>().await.unwrap()["url"].as_str().unwrap().contains("/p/session/"));
 }
 
+async fn assert_refused(browser: &Browser, order: &[(&str, &str)], status: StatusCode, words: &str) {
+    let response = browser.post("/api/checkout", order).await;
+    assert_eq!(response.status(), status, "{order:?}");
+    let text = response.text().await.unwrap();
+    assert!(text.contains(words), "{order:?}: {text}");
+}
+
 #[tokio::test]
 async fn orders_that_cannot_be_filled_say_why() {
     let world = World::with_catalog("protocol-guide").await;
@@ -113,14 +121,18 @@ async fn orders_that_cannot_be_filled_say_why() {
         (&[("plan", "free")][..], StatusCode::BAD_REQUEST, "nothing to pay"),
         (&[("plan", "enterprise")][..], StatusCode::BAD_REQUEST, "contact sales"),
         (&[("plan", "pro"), ("period", "daily")][..], StatusCode::BAD_REQUEST, "monthly"),
-        (&[("plan", "department-starter"), ("seats", "3")][..], StatusCode::BAD_REQUEST, "starts at 5 seats"),
-        (&[("plan", "department-starter"), ("seats", "21")][..], StatusCode::BAD_REQUEST, "at most 20 seats"),
-        (&[("plan", "department-starter"), ("seats", "many")][..], StatusCode::BAD_REQUEST, "whole number"),
+        (&[("plan", "department-starter"), ("seats", "5")][..], StatusCode::BAD_REQUEST, "is for teams"),
     ] {
-        let response = browser.post("/api/checkout", fields).await;
-        assert_eq!(response.status(), status, "{fields:?}");
-        let text = response.text().await.unwrap();
-        assert!(text.contains(words), "{fields:?}: {text}");
+        assert_refused(&browser, fields, status, words).await;
+    }
+    let browser = browser.about(&team(&browser, "Station 4").await);
+    for (fields, words) in [
+        (&[("plan", "department-starter"), ("seats", "3")][..], "starts at 5 seats"),
+        (&[("plan", "department-starter"), ("seats", "21")][..], "at most 20 seats"),
+        (&[("plan", "department-starter"), ("seats", "many")][..], "whole number"),
+        (&[("plan", "pro"), ("period", "monthly")][..], "is for one person"),
+    ] {
+        assert_refused(&browser, fields, StatusCode::BAD_REQUEST, words).await;
     }
     assert_eq!(world.count("checkouts").await, 0);
 }
@@ -129,6 +141,19 @@ async fn orders_that_cannot_be_filled_say_why() {
 async fn seats_are_charged_and_metadata_tells_departments_apart() {
     let world = World::with_catalog("protocol-guide").await;
     let browser = world.signed_in("ada").await;
+    // Whoever chose it for themselves makes an organization, and goes on to what they chose.
+    let (status, page) = browser.read("/checkout/department-starter?period=yearly&seats=7").await;
+    assert!(status == StatusCode::OK && page.contains("Department Starter is for teams"), "{page}");
+    let named = |name| [("name", name), ("plan", "department-starter"), ("period", "yearly"), ("seats", "7")];
+    let again = browser.post("/api/organizations", &named(" ")).await;
+    assert_eq!(again.status(), StatusCode::BAD_REQUEST);
+    let again = again.text().await.unwrap();
+    assert!(again.contains("Give the organization a name") && again.contains(r#"name="seats" value="7""#), "{again}");
+    let made = location(&browser.post("/api/organizations", &named("Station 4")).await);
+    let (order, organization) = made.rsplit_once("&organization=").unwrap();
+    assert_eq!(order, "/checkout/department-starter?period=yearly&seats=7");
+    let browser = browser.about(organization);
+    assert!(browser.read(&made).await.1.contains("Subscribe to Department Starter"));
     let page = browser.check_out(&[("plan", "department-starter"), ("period", "monthly"), ("seats", "7")]).await;
     let success = browser.pay(&page).await;
     browser.get(&success).await;

@@ -44,7 +44,10 @@ struct Customer<'w> {
 
 impl<'w> Customer<'w> {
     async fn on(world: &'w World, plan: &'static str, by: By) -> Self {
-        let browser = world.signed_in(&format!("{plan}@example.com")).await;
+        let mut browser = world.signed_in(&format!("{plan}@example.com")).await;
+        if plan.starts_with("department") {
+            browser = browser.about(&team(&browser, "Station 4").await);
+        }
         let organization = id_of(&browser).await;
         match by {
             Nothing => {}
@@ -53,6 +56,11 @@ impl<'w> Customer<'w> {
                 sqlx::query("UPDATE organizations SET subscription_tier = $2 WHERE id = $1")
                     .bind(organization.clone())
                     .bind(plan)
+                    .execute(&world.database().await)
+                    .await
+                    .unwrap();
+                sqlx::query("UPDATE memberships SET seat_since = 0 WHERE organization_id = $1")
+                    .bind(organization.clone())
                     .execute(&world.database().await)
                     .await
                     .unwrap();
@@ -454,6 +462,7 @@ async fn protocol_guide_row_by_row_for_departments() {
     .walk(&world)
     .await;
     let browser = world.signed_in("captain@example.com").await;
+    let browser = browser.about(&team(&browser, "Station 4").await);
     for (plan, seats) in [
         ("department-starter", "4"),
         ("department-starter", "21"),

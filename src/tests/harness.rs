@@ -261,7 +261,7 @@ impl World {
     /// A browser that has not been here before.
     pub fn browser(&self) -> Browser {
         let client = Client::builder().cookie_store(true).redirect(redirect::Policy::none()).build().unwrap();
-        Browser { client, url: self.url.clone() }
+        Browser { client, url: self.url.clone(), about: None }
     }
 
     /// A browser in which somebody has signed in: a ready user by name, or anybody by address.
@@ -284,12 +284,26 @@ fn clock_of(sandbox: &Arc<Sandbox>) -> Clock {
 pub struct Browser {
     pub client: Client,
     url: String,
+    /// The organization whose pages it is on; `None` for the person's own.
+    about: Option<String>,
 }
 
 impl Browser {
     /// The address of a path; a whole address stays as it is.
     fn at(&self, path: &str) -> String {
-        if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) }
+        match &self.about {
+            _ if path.starts_with("http") => path.to_owned(),
+            Some(organization) if !path.contains("organization=") => {
+                let join = if path.contains('?') { '&' } else { '?' };
+                format!("{}{path}{join}organization={organization}", self.url)
+            }
+            Some(_) | None => format!("{}{path}", self.url),
+        }
+    }
+
+    /// The same browser, on the pages of another organization.
+    pub fn about(&self, organization: &str) -> Self {
+        Self { about: Some(organization.to_owned()), ..self.clone() }
     }
 
     /// Opens a page, without following redirects.
@@ -373,11 +387,13 @@ impl Browser {
         location(&response)
     }
 
-    /// What the API says of the person's first organization.
+    /// What the API says of the organization that this is about, or of the person's own.
     pub async fn organization(&self) -> Value {
         let response = self.client.get(self.at("/api/organizations")).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
-        response.json::<Value>().await.unwrap()["organizations"][0].clone()
+        let all = response.json::<Value>().await.unwrap()["organizations"].as_array().unwrap().clone();
+        let about = |one: &Value| self.about.as_deref().is_none_or(|id| one["id"] == id);
+        all.into_iter().find(about).expect("the organization is the person's")
     }
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 
 use super::{CATALOGS, catalog, catalogs_folder, plan_id};
 use crate::catalog::{Catalog, Gate, Pack, Reset};
+use crate::organization::Kind;
 use crate::plan::{Audience, FeatureId, MeterId, Period, Seats};
 
 fn amounts(catalog: &Catalog, plan: &str) -> [Option<u32>; 2] {
@@ -191,4 +192,13 @@ fn variables_keep_the_documents_names() {
             "STRIPE_DEPT_PROFESSIONAL_ANNUAL_PRICE_ID",
         ]
     );
+}
+
+#[test]
+fn teams_choose_among_their_own_plans_where_there_are_any() {
+    for (name, teams) in [("protocol-guide", Audience::Team), ("dcvaas", Audience::Individual)] {
+        let catalog = catalog(name);
+        assert_eq!(catalog.audience_of(Kind::Team), teams, "{name}");
+        assert_eq!(catalog.audience_of(Kind::Personal), Audience::Individual, "{name}");
+    }
 }

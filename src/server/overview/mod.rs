@@ -17,8 +17,8 @@ pub(super) use usage::{moment, who};
 
 use domain::access::Reason;
 use domain::catalog::Catalog;
-use domain::organization::Organization;
-use domain::plan::{Plan, PlanId};
+use domain::organization::{Kind, Organization};
+use domain::plan::{Audience, Plan, PlanId};
 use domain::subscription::Status;
 use domain::time::{Seconds, Timestamp};
 use domain::window::Zone;
@@ -53,6 +53,13 @@ impl App {
             },
             plan,
         })
+    }
+
+    /// The plan and its name, where it is for teams and this is one person's own organization.
+    pub fn for_teams(&self, account: &Account, plan: &str) -> Option<(PlanId, String)> {
+        let plan = PlanId::parse(plan).ok().and_then(|id| self.catalog.plan(&id))?;
+        let other = plan.is_sold() && plan.audience == Audience::Team && account.kind == Kind::Personal;
+        other.then(|| (plan.id.clone(), plan.name.clone()))
     }
 
     /// Activates after a checkout, and says how it went.

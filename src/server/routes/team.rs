@@ -2,10 +2,11 @@
 //! wrong, if something did.
 
 use axum::extract::State;
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Json};
 use domain::organization::UserId;
+use domain::plan::PlanId;
 use domain::role::Role;
 use serde::Deserialize;
 use serde_json::json;
@@ -13,6 +14,7 @@ use serde_json::json;
 use super::body::{Body, Wanted};
 use crate::app::Findings;
 use crate::error::Code;
+use crate::pages::checkout::order_address;
 use crate::server::App;
 use crate::server::error::Error;
 use crate::server::pages::{render_at, signed_in};
@@ -25,6 +27,21 @@ pub struct NameBody {
     name: String,
     /// Of the form: sent twice, it makes one organization.
     token: Option<String>,
+    /// What is bought for it next.
+    plan: Option<String>,
+    period: Option<String>,
+    seats: Option<String>,
+}
+
+impl NameBody {
+    /// Where that is bought.
+    fn order(self, app: &App) -> Option<String> {
+        let plan = self.plan.and_then(|plan| PlanId::parse(&plan).ok()).filter(|plan| app.catalog.plan(plan).is_some());
+        let plan = plan?;
+        let asked = [("plan", Some(plan.to_string())), ("period", self.period), ("seats", self.seats)];
+        let asked: Vec<_> = asked.into_iter().filter_map(|(field, value)| Some((field, value?))).collect();
+        Some(order_address(&asked))
+    }
 }
 
 /// `POST /api/organizations`: makes a team organization.
@@ -34,10 +51,16 @@ pub async fn create(
     Body { value, wanted }: Body<NameBody>,
 ) -> Result<Response, Error> {
     let made = app.create_team(signed_in(&visitor)?, &value.name, value.token.as_deref()).await;
+    let order = value.order(&app);
     match (made, wanted) {
         (Ok(id), Wanted::Json) => Ok((StatusCode::CREATED, Json(json!({ "id": id }))).into_response()),
-        (Ok(id), Wanted::Redirect) => Ok(Redirect::to(&address_in(&id, "/settings/team?done=made")).into_response()),
-        (Err(error), wanted) => failed(app, &visitor, wanted, "/organizations/new", error).await,
+        (Ok(id), Wanted::Redirect) => {
+            Ok(Redirect::to(&address_in(&id, order.as_deref().unwrap_or("/settings/team?done=made"))).into_response())
+        }
+        (Err(error), wanted) => {
+            let page = order.as_deref().unwrap_or("/organizations/new");
+            failed(app, &visitor, wanted, page, error).await
+        }
     }
 }
 
@@ -237,7 +260,7 @@ pub(super) async fn failed(
     app: App,
     visitor: &Visitor,
     wanted: Wanted,
-    page: &'static str,
+    page: &str,
     error: Error,
 ) -> Result<Response, Error> {
     // Whoever is not in the organization any more has no such page.
@@ -245,9 +268,10 @@ pub(super) async fn failed(
         (Error::App(error), Wanted::Redirect) if error.code != Code::NotFound => error,
         (error, _) => return Err(error),
     };
+    let Ok(page) = page.parse() else { return Err(Error::App(error)) };
     let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let findings = Findings { problem: Some(error), ..Findings::default() };
-    let mut response = render_at(app, visitor, Uri::from_static(page), findings).await;
+    let mut response = render_at(app, visitor, page, findings).await;
     *response.status_mut() = status;
     Ok(response)
 }

@@ -52,6 +52,7 @@ mod standing;
 mod subscriptions;
 mod sync;
 mod time_zone;
+mod told;
 mod top_ups;
 mod usage;
 mod writer;
@@ -76,7 +77,8 @@ pub use refunds::PaidBack;
 pub use sales::{NewSalesRequest, SalesRequest, Taken};
 pub use seats::{SeatRefusal, SeatedMember};
 pub use sessions::{SessionTable, session_name};
-pub use sync::{Cause, Decide, Moment, Reading, Synced, Told};
+pub use sync::{Decide, Moment};
+pub use told::{Cause, Reading, Synced, Told};
 pub use top_ups::{Reserved, TopUp, TopUpSetting, TopUpTerms};
 pub use usage::{Idempotency, LedgerEntry, LedgerLine, Operation, Outcome, Receipt, UsageRequest};
 
