@@ -10,6 +10,7 @@ use clap::Subcommand;
 use domain::access::PlanGrant;
 use domain::organization::OrganizationId;
 use domain::plan::{FeatureId, MeterId, PlanId};
+use domain::sales::PaymentLink;
 use domain::time::{Seconds, Timestamp};
 
 /// What can be done.
@@ -114,6 +115,9 @@ pub enum PlanCommand {
         /// The day on which it ends, `2027-01-01`, at midnight UTC; without it when it is revoked
         #[arg(long)]
         until: Option<jiff::civil::Date>,
+        /// Where the agreed price is paid, such as a payment link of Stripe's: the billing settings lead there
+        #[arg(long)]
+        pay_at: Option<PaymentLink>,
         /// Why: it is kept in the time line
         #[arg(long)]
         reason: String,
@@ -227,11 +231,11 @@ async fn keys(app: &App, command: KeysCommand) -> anyhow::Result<()> {
 
 async fn plan(app: &App, command: PlanCommand) -> anyhow::Result<()> {
     let (organization, tier) = match command {
-        PlanCommand::Grant { organization, plan, until, reason } => {
+        PlanCommand::Grant { organization, plan, until, pay_at, reason } => {
             let midnight = |day: jiff::civil::Date| day.to_zoned(jiff::tz::TimeZone::UTC);
             let until = until.map(midnight).transpose()?.map(|day| Timestamp(day.timestamp().as_second()));
             let grant = PlanGrant { plan: PlanId::parse(&plan)?, until };
-            let tier = app.grant_plan(OrganizationId(organization.clone()), grant, &reason).await?;
+            let tier = app.grant_plan(OrganizationId(organization.clone()), grant, &reason, pay_at).await?;
             (organization, tier)
         }
         PlanCommand::Revoke { organization, reason } => {

@@ -22,6 +22,8 @@ async function openFeature(page: Page): Promise<void> {
 
 for (const javaScriptEnabled of [true, false]) {
   test(`a seat is bought, taken and taken back, JavaScript ${javaScriptEnabled ? 'on' : 'off'}`, async ({ browser, app }) => {
+    // Three browsers, one after the other.
+    test.slow();
     const ada = await someone(browser, app, ADA, javaScriptEnabled);
     const grace = await someone(browser, app, GRACE, javaScriptEnabled);
     const alan = await someone(browser, app, ALAN, javaScriptEnabled);

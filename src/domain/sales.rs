@@ -1,5 +1,7 @@
 //! A request to the people who sell: what must be in it. The words beside a field are the same wherever it is checked.
 
+use std::str::FromStr;
+
 use crate::catalog::{Catalog, is_address};
 use crate::plan::PlanId;
 
@@ -56,6 +58,33 @@ impl Wrong {
             ("message", self.message),
         ];
         fields.into_iter().filter_map(|(field, wrong)| Some((field, wrong?)))
+    }
+}
+
+/// Where somebody pays the price that was agreed on: a payment link or an invoice, as Stripe's dashboard makes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentLink(String);
+
+/// It is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a link to pay begins with https:// and is at most 2000 characters without spaces")]
+pub struct NoPaymentLink;
+
+impl PaymentLink {
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PaymentLink {
+    type Err = NoPaymentLink;
+
+    fn from_str(text: &str) -> Result<Self, NoPaymentLink> {
+        let good =
+            text.strip_prefix("https://").is_some_and(|rest| rest.starts_with(|first: char| first.is_alphanumeric()));
+        let plain = text.len() <= 2000 && !text.chars().any(|one| one.is_whitespace() || one.is_control());
+        if good && plain { Ok(Self(text.to_owned())) } else { Err(NoPaymentLink) }
     }
 }
 

@@ -90,6 +90,8 @@ pub enum Remedy {
     Seats(String),
     /// Pay an invoice on Stripe's page.
     PayInvoice(String),
+    /// Pay the price that was agreed on with sales.
+    PayAgreed(String),
 }
 
 /// An invoice in the list.
@@ -172,6 +174,9 @@ fn remedy(remedy: Remedy) -> AnyView {
         Remedy::PaymentMethod => view! { <PaymentMethodButton words="Update payment method" /> }.into_any(),
         Remedy::Seats(plan) => view! { <ChangeSeats plan /> }.into_any(),
         Remedy::PayInvoice(url) => view! { <a class="button" href=url>"Pay the invoice"</a> }.into_any(),
+        Remedy::PayAgreed(url) => {
+            view! { <a class="button button-primary" href=url>"Pay the agreed price"</a> }.into_any()
+        }
     }
 }
 

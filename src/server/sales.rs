@@ -3,7 +3,7 @@
 use domain::access::PlanGrant;
 use domain::organization::OrganizationId;
 use domain::plan::PlanId;
-use domain::sales::{self, Request, Typed, Wrong};
+use domain::sales::{self, PaymentLink, Request, Typed, Wrong};
 
 use super::App;
 use super::clock::Clock;
@@ -32,12 +32,13 @@ impl App {
     }
 
     /// Puts an organization on a plan without Stripe, until a moment or until it is revoked. Answers with the tier
-    /// that follows: a subscription to a larger plan still counts.
+    /// that follows: a subscription to a larger plan still counts. The link is where the price is paid, if there is one.
     pub async fn grant_plan(
         &self,
         organization: OrganizationId,
         grant: PlanGrant,
         reason: &str,
+        payment_link: Option<PaymentLink>,
     ) -> Result<PlanId, Error> {
         let now = self.clock.now();
         if self.catalog.plan(&grant.plan).is_none() || grant.plan == self.catalog.free_plan {
@@ -49,7 +50,7 @@ impl App {
         if grant.until.is_some_and(|until| until <= now) {
             return Err(Error::refused(Code::Invalid, "That day is over: say one that is still to come."));
         }
-        let new = NewPlanGrant { organization, grant, reason: why(reason)? };
+        let new = NewPlanGrant { organization, grant, reason: why(reason)?, payment_link };
         let tier = self.store.grant_plan(new, now, self.access_rule(now)).await?;
         tier.ok_or_else(|| Error::refused(Code::NotFound, "There is no such organization."))
     }

@@ -96,7 +96,7 @@ async fn a_day(world: &World) {
     ada.post("/api/contact-sales", &asked).await;
     assert_eq!(world.app.store.sales_requests(Timestamp(i64::MAX), 5).await.unwrap().len(), 1);
     let grant = PlanGrant { plan: PlanId::parse("scale").unwrap(), until: None };
-    world.app.grant_plan(OrganizationId(organization.clone()), grant, "a pilot").await.unwrap();
+    world.app.grant_plan(OrganizationId(organization.clone()), grant, "a pilot", None).await.unwrap();
     world.app.revoke_plan(&OrganizationId(organization.clone()), "over").await.unwrap();
     let pack = ada.post("/api/packs/checkout", &[("pack", "build-hours")]).await;
     ada.get(&ada.pay(&location(&pack)).await).await;

@@ -173,8 +173,23 @@ async fn an_operator_grants_a_plan_that_ends_by_itself() {
     let until = day(40);
     let grant = |plan: &str, until: &str| {
         let who = ["plan", "grant", "--organization", &organization, "--reason", "contract 17"];
-        world.command(&[&who[..], &["--plan", plan, "--until", until]].concat())
+        world.command(
+            &[&who[..], &["--plan", plan, "--until", until, "--pay-at", "https://buy.stripe.example/a"]].concat(),
+        )
     };
+    let wrong = [
+        "plan",
+        "grant",
+        "--organization",
+        &organization,
+        "--reason",
+        "x",
+        "--plan",
+        "enterprise",
+        "--pay-at",
+        "http://a",
+    ];
+    assert!(world.command(&wrong).unwrap_err().contains("a link to pay begins with https://"));
     assert!(grant("enterprise", &until).unwrap().contains("is on enterprise now"));
     let known = comes_to(&service, &organization, "enterprise").await;
     assert_eq!(known["reason"], "granted");
@@ -183,6 +198,7 @@ async fn an_operator_grants_a_plan_that_ends_by_itself() {
     assert!(ada.organization().await["reason"].as_str().unwrap().starts_with("The plan is granted until "));
     let page = text_of(&ada.read("/settings/billing").await.1);
     assert!(page.contains("Enterprise is granted to Ada Lovelace until") && page.contains("Granted"), "{page}");
+    assert!(page.contains(r#"href="https://buy.stripe.example/a">Pay the agreed price<"#), "{page}");
 
     // A subscription beside it goes on underneath, and counts again when the grant is over.
     let bought = ada.check_out(&[("plan", "pro")]).await;

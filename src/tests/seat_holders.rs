@@ -332,7 +332,7 @@ async fn what_ends_the_teams_plan_ends_what_its_seats_unlock() {
     assert!(status == StatusCode::CONFLICT && problem["detail"].as_str().unwrap().contains("no seats"), "{problem}");
     // A plan that an operator grants has as many as anybody likes, and those who had one have it.
     let grant = PlanGrant { plan: PlanId::parse("department-enterprise").unwrap(), until: None };
-    world.app.grant_plan(OrganizationId(team.clone()), grant, "a contract").await.unwrap();
+    world.app.grant_plan(OrganizationId(team.clone()), grant, "a contract", None).await.unwrap();
     assert_eq!(department.seated().await.len(), 1);
     assert_eq!(department.seat(ada, &hers, "yes").await.0, StatusCode::OK);
     assert_eq!(allowed().await, true);

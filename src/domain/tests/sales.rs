@@ -1,7 +1,7 @@
 //! What a request to the people who sell must say.
 
 use super::catalog;
-use crate::sales::{LINE, MESSAGE, Typed, check};
+use crate::sales::{LINE, MESSAGE, NoPaymentLink, PaymentLink, Typed, check};
 
 fn typed() -> Typed {
     Typed {
@@ -45,5 +45,17 @@ fn each_field_says_what_is_wrong_with_it() {
     ] {
         let said = check(&catalog("protocol-guide"), &wrong).unwrap_err();
         assert_eq!(said.all().map(|(field, _)| field).collect::<Vec<_>>(), [field], "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_link_to_pay_is_a_secure_address() {
+    let parse = |text: &str| text.parse::<PaymentLink>();
+    assert_eq!(parse("https://buy.stripe.com/abc?x=1").unwrap().as_str(), "https://buy.stripe.com/abc?x=1");
+    let long = format!("https://a/{}", "a".repeat(2000));
+    for wrong in
+        ["", "buy.stripe.com/abc", "http://buy.stripe.com", "https://", "https:// a", "javascript:pay()", &long]
+    {
+        assert_eq!(parse(wrong), Err(NoPaymentLink), "{wrong}");
     }
 }

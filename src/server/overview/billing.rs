@@ -64,7 +64,10 @@ impl App {
             };
             standing.banners()
         });
-        banners.extend(self.granted(&organization, live.first().copied()));
+        if is_granted(&organization) {
+            let link = self.store.payment_link(&account.organization).await?;
+            banners.push(self.granted(&organization, live.first().copied(), link));
+        }
         if let Some(subscription) = live.first() {
             let taken = self.store.seats_taken(&account.organization).await?;
             banners.splice(0..0, self.seats_broken(subscription, taken));
@@ -143,18 +146,15 @@ impl App {
         Some(Banner { tone: Tone::Warning, text: broken.to_string(), remedies })
     }
 
-    /// That the plan was granted, and what becomes of a subscription beside it.
-    fn granted(&self, organization: &Organization, running: Option<&Subscription>) -> Option<Banner> {
-        if !is_granted(organization) {
-            return None;
-        }
+    /// That the plan was granted, where it is paid, and what becomes of a subscription beside it.
+    fn granted(&self, organization: &Organization, running: Option<&Subscription>, link: Option<String>) -> Banner {
         let plan = tier_name(&self.catalog, &organization.tier);
         let until = organization.tier_review_at.map(|at| format!(" until {}", day(at))).unwrap_or_default();
         let beside = running.map_or_else(String::new, |subscription| {
             format!(" Your subscription to {} goes on and is charged as before.", self.plan_name(&subscription.price))
         });
         let text = format!("{plan} is granted to {}{until}.{beside}", organization.name);
-        Some(Banner { tone: Tone::Info, text, remedies: Vec::new() })
+        Banner { tone: Tone::Info, text, remedies: link.map(Remedy::PayAgreed).into_iter().collect() }
     }
 
     /// `$60 / month`, with the seats counted in.

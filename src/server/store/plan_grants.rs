@@ -4,6 +4,7 @@
 use domain::access::PlanGrant;
 use domain::organization::OrganizationId;
 use domain::plan::PlanId;
+use domain::sales::PaymentLink;
 use domain::time::Timestamp;
 use sqlx::AnyConnection;
 
@@ -21,6 +22,8 @@ pub struct NewPlanGrant {
     pub grant: PlanGrant,
     /// Why, in words.
     pub reason: String,
+    /// Where it is paid, if anything is to be paid.
+    pub payment_link: Option<PaymentLink>,
 }
 
 impl Store {
@@ -34,13 +37,13 @@ impl Store {
     ) -> Result<Option<PlanId>, Error> {
         self.write(move |connection| {
             Box::pin(async move {
-                let NewPlanGrant { organization, grant, reason } = new;
+                let NewPlanGrant { organization, grant, reason, payment_link } = new;
                 let Some(organization) = lock(connection, &organization).await? else { return Ok(None) };
                 end(connection, &organization.id, now).await?;
                 sqlx::query(
                     "INSERT INTO grants (id, organization_id, plan, amount, remaining, source, reason, actor, created_at,
-                         expires_at)
-                     VALUES ($1, $2, $3, 0, 0, 'operator', $4, $5, $6, $7)",
+                         expires_at, payment_link)
+                     VALUES ($1, $2, $3, 0, 0, 'operator', $4, $5, $6, $7, $8)",
                 )
                 .bind(new_id("grt"))
                 .bind(&organization.id.0)
@@ -49,6 +52,7 @@ impl Store {
                 .bind(Actor::Operator.to_text())
                 .bind(now.0)
                 .bind(grant.until.map(|until| until.0))
+                .bind(payment_link.map(|link| link.as_str().to_owned()))
                 .execute(&mut *connection)
                 .await?;
                 let action = Action::PlanGranted { plan: grant.plan, reason, expires_at: grant.until };
@@ -88,6 +92,18 @@ impl Store {
     /// The plan that an organization was granted. Whether it still counts is the access policy's to say.
     pub async fn granted_plan(&self, organization: &OrganizationId) -> Result<Option<PlanGrant>, Error> {
         current(&mut *self.pool.acquire().await?, organization).await
+    }
+
+    /// Where the plan that an organization was granted is paid.
+    pub async fn payment_link(&self, organization: &OrganizationId) -> Result<Option<String>, Error> {
+        let link: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT payment_link FROM grants WHERE organization_id = $1 AND plan IS NOT NULL AND revoked_at IS NULL
+             ORDER BY created_at DESC, id DESC LIMIT 1",
+        )
+        .bind(&organization.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(link.flatten())
     }
 }
 
