@@ -198,7 +198,7 @@ async fn an_operator_grants_a_plan_that_ends_by_itself() {
     assert!(ada.organization().await["reason"].as_str().unwrap().starts_with("The plan is granted until "));
     let page = text_of(&ada.read("/settings/billing").await.1);
     assert!(page.contains("Enterprise is granted to Ada Lovelace until") && page.contains("Granted"), "{page}");
-    assert!(page.contains(r#"href="https://buy.stripe.example/a">Pay the agreed price<"#), "{page}");
+    assert!(page.contains("href=\"https://buy.stripe.example/a\"") && page.contains("Pay the agreed price"), "{page}");
 
     // A subscription beside it goes on underneath, and counts again when the grant is over.
     let bought = ada.check_out(&[("plan", "pro")]).await;
