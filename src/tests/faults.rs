@@ -341,12 +341,14 @@ async fn two_running_subscriptions_are_reported_and_shown() {
 async fn the_time_line_says_who_did_what_and_why() {
     let world = World::start().await;
     let browser = paid_unheard(&world, "pro").await;
-    world.control("/sandbox/webhooks", json!({"mode": "deliver"})).await;
+    // Events wait: what is repaired and what is clicked is told by whoever did it, and not by the event about it.
+    world.control("/sandbox/webhooks", json!({"mode": "hold"})).await;
     let organization = OrganizationId(browser.organization().await["id"].as_str().unwrap().to_owned());
     // Its own comparison takes no events in: the repair is the reconciliation's own.
     let scope = Scope { organization: Some(organization.clone()), repair: true, calls_per_second: 100 };
     world.app.reconcile(&scope, |_| {}).await.unwrap();
     browser.post("/api/subscription/cancel", &[("reason", "unused")]).await;
+    world.control("/sandbox/webhooks", json!({"mode": "deliver"})).await;
     world.settled().await;
     let lines = world.app.store.timeline(&organization).await.unwrap();
     let has = |actor: &str, action: &str, detail: &str| {
