@@ -13,8 +13,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-/// A client must have sent its headers by then.
-const HEADERS_WITHIN: Duration = Duration::from_secs(15);
+/// A client must have sent its headers by then, also those of its next request. Longer than the minute for which load
+/// balancers keep a connection that is idle: closed by us while they send, it would fail a request that was no mistake.
+const HEADERS_WITHIN: Duration = Duration::from_secs(75);
 /// After a stop, connections get so long to finish.
 const FINISH_WITHIN: Duration = Duration::from_secs(20);
 /// How many connections may be open; the next one waits to be accepted.

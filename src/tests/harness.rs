@@ -260,7 +260,9 @@ impl World {
 
     /// A browser that has not been here before.
     pub fn browser(&self) -> Browser {
-        let client = Client::builder().cookie_store(true).redirect(redirect::Policy::none()).build().unwrap();
+        // As load balancers do: a connection that is idle is given up before the server closes it.
+        let client = Client::builder().cookie_store(true).pool_idle_timeout(Duration::from_mins(1));
+        let client = client.redirect(redirect::Policy::none()).build().unwrap();
         Browser { client, url: self.url.clone(), about: None }
     }
 
