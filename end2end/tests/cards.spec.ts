@@ -102,24 +102,37 @@ for (const javaScriptEnabled of [true, false]) {
     test('a second click while the first is under way makes one session', async ({ page, app }) => {
       await signIn(page, ADA, '/checkout/pro');
       const button = page.getByRole('button', { name: /^Continue to/ });
+      await button.click({ trial: true });
       const { x, y } = (await button.boundingBox())!;
       let sent = 0;
+      let answered = () => {};
       const firstIsDone = new Promise<void>((resolve) => {
-        void page.route('**/api/checkout', async (route) => {
-          sent += 1;
-          if (sent > 1) {
-            return route.continue();
-          }
-          // The server has answered, but the answer is still on its way.
-          await route.fetch({ maxRedirects: 0 });
-          resolve();
-        });
+        answered = resolve;
       });
-      await page.mouse.click(x + 20, y + 10);
+      await page.route('**/api/checkout', async (route) => {
+        sent += 1;
+        if (sent > 1) {
+          return route.continue();
+        }
+        // The server has answered, but the answer is still on its way.
+        await route.fetch({ maxRedirects: 0 });
+        answered();
+      });
+      // With the mouse, as a locator waits for the page that is on its way. A busy browser drops a click now and then:
+      // the person clicks again.
+      const clickUntilSent = async (count: number) => {
+        while (sent < count) {
+          await page.mouse.click(x + 20, y + 10);
+          await expect
+            .poll(() => sent, { timeout: 2_000 })
+            .toBeGreaterThanOrEqual(count)
+            .catch(() => {});
+        }
+      };
+      await clickUntilSent(1);
       await firstIsDone;
-      await page.mouse.click(x + 20, y + 10);
+      await clickUntilSent(2);
       await expect(page.getByRole('heading', { name: 'Contact and payment' })).toBeVisible();
-      expect(sent).toBe(2);
       expect((await app.stripe().checkout.sessions.list()).data).toHaveLength(1);
       await pay(page);
       await expect(page.getByRole('heading', { name: 'Welcome to Pro' })).toBeVisible();
