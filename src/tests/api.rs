@@ -158,6 +158,34 @@ async fn the_same_request_is_carried_out_once() {
     assert_eq!(status, StatusCode::OK);
 }
 
+/// Also where it could not be carried out any more.
+#[tokio::test]
+async fn what_was_carried_out_is_answered_the_same_when_nothing_is_left() {
+    let world = World::start().await;
+    let service = Service::new(&world).await;
+    let organization = id_of(&world.signed_in("ada").await).await;
+    let send = async |path: &str, mut body: Value| {
+        body["organization"] = json!(organization);
+        read(service.send(Method::POST, path, Some(&body), Some(path)).await).await
+    };
+    let reserve = ("/api/v1/reserve", json!({"meter": "build-hours", "amount": 4}));
+    let held = send(reserve.0, reserve.1.clone()).await;
+    let confirm = ("/api/v1/confirm", json!({"reservation": held.1["reservation"], "amount": 3}));
+    let confirmed = send(confirm.0, confirm.1.clone()).await;
+    let more = service.done("/api/v1/reserve", json!({"organization": organization, "meter": "build-hours"})).await;
+    let release = ("/api/v1/release", json!({"reservation": more["reservation"]}));
+    let released = send(release.0, release.1.clone()).await;
+    let usage = ("/api/v1/usage", json!({"meter": "build-hours", "amount": 2}));
+    let used = send(usage.0, usage.1.clone()).await;
+    assert_eq!(used.1["meter"]["remaining"], 0);
+    for ((path, body), first) in [(reserve, held), (confirm, confirmed), (release, released), (usage, used)] {
+        assert_eq!(first.0, StatusCode::OK, "{path}: {}", first.1);
+        assert_eq!(send(path, body).await, first, "{path}");
+    }
+    let other = send("/api/v1/usage", json!({"meter": "build-hours", "amount": 5})).await;
+    assert_eq!(other.0, StatusCode::CONFLICT, "{}", other.1);
+}
+
 #[tokio::test]
 async fn what_is_held_is_used_let_go_or_expires() {
     let world = World::start().await;

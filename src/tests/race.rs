@@ -1,16 +1,19 @@
 //! A limit is never overspent: not by many at once, not by two nodes, not by a process that is killed while it answers.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use billhook::server::store::Granted;
+use domain::organization::OrganizationId;
+use domain::plan::MeterId;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::AnyPool;
 
-use crate::api::{Service, read};
-use crate::harness::Waiting;
+use crate::api::{Service, id_of, read};
+use crate::harness::{Waiting, World};
 use crate::process::Served;
 
 const CLIENTS: usize = 64;
@@ -136,6 +139,59 @@ async fn killed_while_it_answers_nothing_is_granted_twice_or_lost() {
     tokio::join!(futures::future::join_all(clients), killing);
     assert_eq!(granted.into_inner(), LIMIT);
     books_agree(&database, LIMIT).await;
+}
+
+/// A granted credit counts from the next use on, although somebody else is using the meter all the while: what the
+/// till knows of an account is never older than what is stored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_granted_meanwhile_is_used_up_to_the_last() {
+    const GRANTS: u64 = 200;
+    const EACH: u64 = 7;
+    // What the free plan includes of the meter.
+    const INCLUDED: u64 = 10;
+    let world = World::with_catalog("chat").await;
+    let (service, organization) = (Service::new(&world).await, id_of(&world.signed_in("ada").await).await);
+    let body = json!({"organization": organization, "meter": "ai-credits"});
+    let all_given = AtomicBool::new(false);
+    let clients = (0..16).map(|_| async {
+        let mut used = 0;
+        loop {
+            let last = all_given.load(Ordering::Acquire);
+            match service.send(Method::POST, "/api/v1/usage", Some(&body), None).await.status() {
+                StatusCode::OK => used += 1,
+                StatusCode::TOO_MANY_REQUESTS if last => return used,
+                StatusCode::TOO_MANY_REQUESTS => {}
+                other => panic!("{other}"),
+            }
+        }
+    });
+    let giving = async {
+        let meter = MeterId::parse("ai-credits").unwrap();
+        for _ in 0..GRANTS {
+            let granted = Granted::Credits(meter.clone(), EACH);
+            world.app.grant(OrganizationId(organization.clone()), granted, "a test", None).await.unwrap();
+        }
+        all_given.store(true, Ordering::Release);
+    };
+    let (used, ()) = tokio::join!(futures::future::join_all(clients), giving);
+    assert_eq!(used.iter().sum::<u64>(), INCLUDED + GRANTS * EACH);
+    books_agree(&world.database().await, usize::try_from(INCLUDED + GRANTS * EACH).unwrap()).await;
+}
+
+/// The same for what another process writes, as commands do: the very next use knows of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_process_writes_counts_at_once() {
+    let served = Served::new().await;
+    let _running = served.start().await;
+    let (database, key) = organization(&served).await;
+    let service = service(&served, &key);
+    let body = json!({"meter": "ai-embeddings"});
+    service.done("/api/v1/usage", json!({"meter": "ai-embeddings", "amount": LIMIT})).await;
+    let tiers = [("starter", StatusCode::TOO_MANY_REQUESTS), ("scale", StatusCode::OK)];
+    for (tier, expected) in tiers.into_iter().cycle().take(40) {
+        sqlx::query("UPDATE organizations SET subscription_tier = $1").bind(tier).execute(&database).await.unwrap();
+        assert_eq!(service.post("/api/v1/usage", body.clone()).await.0, expected, "{tier}");
+    }
 }
 
 /// What one node does, the others answer by within the time that a message takes.

@@ -11,6 +11,7 @@ use super::Error;
 use super::events::{Arrival, Received};
 use super::gathering::Gathering;
 use super::rows::{pieces, places};
+use super::tasks::WritingTasks;
 use super::writer::Writer;
 
 /// Where deliveries wait to be on the disk; cheap to clone.
@@ -21,8 +22,8 @@ pub(super) struct Entrance {
 }
 
 impl Entrance {
-    pub(super) fn open(writer: Writer) -> Self {
-        let gathering = Gathering::open(move |arrivals| take_in(writer.clone(), arrivals));
+    pub(super) fn open(tasks: &WritingTasks, writer: Writer) -> Self {
+        let gathering = Gathering::open(tasks, move |arrivals| take_in(writer.clone(), arrivals));
         Self { gathering, waiting: watch::Sender::new(0) }
     }
 

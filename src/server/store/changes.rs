@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::Error;
 use super::standing::Standings;
+use super::usage::KnownAccounts;
 use crate::server::live::Live;
 
 /// Where nodes tell each other.
@@ -38,6 +39,7 @@ struct Noted {
 pub(super) struct Changes {
     node: Arc<str>,
     pub(super) standings: Standings,
+    pub(super) accounts: KnownAccounts,
     live: Live,
 }
 
@@ -48,19 +50,30 @@ impl fmt::Debug for Changes {
 }
 
 impl Changes {
-    pub(super) fn new(standings: Standings, live: Live) -> Self {
-        Self { node: uuid::Uuid::new_v4().simple().to_string().into(), standings, live }
+    pub(super) fn new(standings: Standings, accounts: KnownAccounts, live: Live) -> Self {
+        Self { node: uuid::Uuid::new_v4().simple().to_string().into(), standings, accounts, live }
     }
 
-    /// Runs a piece of writing and answers with what it noted.
+    /// Runs a piece of writing and answers with what it noted. What the till kept of that is dropped at once: the next
+    /// piece of the same transaction may be the till's.
     pub(super) async fn watch<T>(&self, work: impl Future<Output = T>) -> (T, Vec<OrganizationId>) {
         let noted = Noted { node: Arc::clone(&self.node), organizations: RefCell::default() };
         NOTED
             .scope(noted, async {
                 let value = work.await;
-                (value, NOTED.with(|noted| noted.organizations.take()))
+                let noted = NOTED.with(|noted| noted.organizations.take());
+                for organization in &noted {
+                    self.accounts.forget(organization);
+                }
+                (value, noted)
             })
             .await
+    }
+
+    /// Another process has written: nothing that is in memory can be trusted.
+    pub(super) fn forget_all(&self) {
+        self.standings.forget_all();
+        self.accounts.forget_all();
     }
 
     /// The transaction is over, well or not.

@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::Error;
+use super::tasks::WritingTasks;
 
 /// How many items are written together at most.
 const GROUP: usize = 256;
@@ -39,13 +40,13 @@ impl<T, R> fmt::Debug for Gathering<T, R> {
 
 impl<T: Send + 'static, R: Send + 'static> Gathering<T, R> {
     /// `write` is given a group and answers for each of its items, in order.
-    pub(super) fn open<W, F>(write: W) -> Self
+    pub(super) fn open<W, F>(tasks: &WritingTasks, write: W) -> Self
     where
         W: Fn(Vec<T>) -> F + Send + 'static,
         F: Future<Output = Vec<Result<R, Error>>> + Send,
     {
         let (queue, mut waiting) = mpsc::channel(GROUP);
-        let task = tokio::spawn(async move {
+        let task = tasks.spawn(async move {
             let mut group = Vec::with_capacity(GROUP);
             while waiting.recv_many(&mut group, GROUP).await > 0 {
                 let (items, answers): (Vec<T>, Vec<_>) = group.drain(..).unzip();

@@ -17,7 +17,8 @@ use self::api_keys::Keys;
 use self::arrivals::Entrance;
 use self::changes::Changes;
 use self::standing::Standings;
-use self::usage::Till;
+use self::tasks::WritingTasks;
+use self::usage::{KnownAccounts, Till};
 use self::writer::{Work, Writer};
 use super::live::Live;
 
@@ -51,6 +52,7 @@ mod sessions;
 mod standing;
 mod subscriptions;
 mod sync;
+mod tasks;
 mod time_zone;
 mod told;
 mod top_ups;
@@ -91,6 +93,9 @@ pub enum Error {
     /// The schema could not be brought up to date.
     #[error("the schema could not be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The thread that writes could not be started.
+    #[error("the thread that writes could not be started: {0}")]
+    Thread(#[from] std::io::Error),
     /// A row holds something that this version cannot read.
     #[error("{table} holds `{value}`, which this version cannot read")]
     Unreadable {
@@ -99,6 +104,9 @@ pub enum Error {
         /// What.
         value: String,
     },
+    /// An idempotency key was used before, which has to be looked up; nothing was kept.
+    #[error("an idempotency key was used before")]
+    KeyTaken,
     /// The group that this write was in could not be committed; nothing of it was kept.
     #[error("the commit failed: {0}")]
     Commit(String),
@@ -129,17 +137,18 @@ impl Store {
         let options: AnyConnectOptions = url.parse()?;
         let pool = pool_options(sqlite).connect_with(options.clone()).await?;
         sqlx::migrate!("./migrations").run(&pool).await?;
-        let changes = Changes::new(Standings::new(sqlite), live);
+        let changes = Changes::new(Standings::new(sqlite), KnownAccounts::new(sqlite), live);
         let hearing = (!sqlite).then(|| changes.listen(url));
+        let tasks = if sqlite { WritingTasks::on_own_thread()? } else { WritingTasks::among_others() };
         let writer = if sqlite {
             // A connection of its own: it never waits behind readers for a place in the pool.
             let connection = pool_options(true).max_connections(1).connect_with(options).await?;
-            Writer::grouped(connection, changes.clone())
+            Writer::grouped(&tasks, connection, changes.clone())
         } else {
             Writer::pooled(pool.clone(), changes.clone())
         };
-        let entrance = Entrance::open(writer.clone());
-        let till = Till::open(writer.clone(), changes.clone());
+        let entrance = Entrance::open(&tasks, writer.clone());
+        let till = Till::open(&tasks, writer.clone(), changes.clone());
         Ok(Self { pool, writer, entrance, till, changes, keys: Arc::default(), hearing: hearing.map(Arc::new) })
     }
 

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use sqlx::{Acquire, Any, AnyConnection, AnyPool, Transaction};
+use sqlx::{Acquire, Any, AnyConnection, AnyPool, Executor, Transaction};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use super::Error;
 use super::changes::Changes;
+use super::tasks::WritingTasks;
 
 /// How many pieces one commit takes at most; beyond that the first would wait too long for the last.
 const GROUP: usize = 256;
@@ -79,9 +80,9 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    pub(super) fn grouped(pool: AnyPool, changes: Changes) -> Self {
+    pub(super) fn grouped(tasks: &WritingTasks, pool: AnyPool, changes: Changes) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let task = tokio::spawn(commit_in_groups(pool, jobs, changes.clone()));
+        let task = tasks.spawn(commit_in_groups(pool, jobs, changes.clone()));
         Self::Grouped { queue: Arc::new(Mutex::new(Some(queue))), task: Arc::new(Mutex::new(Some(task))), changes }
     }
 
@@ -161,9 +162,12 @@ async fn commit_in_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>, changes:
             }
         }
         let mut answers = Vec::with_capacity(group.len());
-        let outcome = commit_group(&pool, group.drain(..), &mut answers).await;
+        let outcome = commit_group(&pool, &mut group, &mut version, &changes, &mut answers).await;
+        // Whoever is left was not even tried.
+        group.clear();
         if let Err(error) = &outcome {
             tracing::error!(%error, "a group of writes was not committed");
+            changes.accounts.forget_all();
         }
         for answer in answers {
             answer(outcome.as_ref().copied().map_err(ToString::to_string));
@@ -173,30 +177,45 @@ async fn commit_in_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>, changes:
 
 /// Commands write to the same file from a process of their own. SQLite counts what other connections commit, and no
 /// other connection of this process writes.
-async fn look_for_others(pool: &AnyPool, version: &mut Option<i64>, changes: &Changes) {
-    match sqlx::query_scalar("PRAGMA data_version").fetch_one(pool).await {
+async fn look_for_others<'e>(
+    executor: impl Executor<'e, Database = Any>,
+    version: &mut Option<i64>,
+    changes: &Changes,
+) {
+    match sqlx::query_scalar("PRAGMA data_version").fetch_one(executor).await {
         Ok(now) => {
             if version.replace(now).is_some_and(|before| before != now) {
-                changes.standings.forget_all();
+                changes.forget_all();
             }
         }
         Err(error) => {
             tracing::warn!(%error, "whether another process has written cannot be seen");
-            changes.standings.forget_all();
+            changes.forget_all();
         }
     }
 }
 
 async fn commit_group(
     pool: &AnyPool,
-    group: impl Iterator<Item = Job>,
+    group: &mut Vec<Job>,
+    version: &mut Option<i64>,
+    changes: &Changes,
     answers: &mut Vec<Answer>,
 ) -> Result<(), sqlx::Error> {
     // IMMEDIATE takes the write lock now: a deferred transaction could fail halfway, when it first writes.
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-    for job in group {
-        let done = in_savepoint(&mut transaction, job).await?;
-        answers.push(done);
+    // From here on no other process can write.
+    look_for_others(&mut *transaction, version, changes).await;
+    if group.len() == 1
+        && let Some(job) = group.pop()
+    {
+        let done = job(&mut transaction).await;
+        answers.push(done.answer);
+        return if done.keep { transaction.commit().await } else { transaction.rollback().await };
+    }
+    for job in group.drain(..) {
+        let answer = in_savepoint(&mut transaction, job).await?;
+        answers.push(answer);
     }
     transaction.commit().await
 }

@@ -20,9 +20,10 @@ use crate::server::store::{id_at, new_id};
 pub(super) type Key = (OrganizationId, MeterId);
 
 /// An account, open.
-pub(super) struct Page {
-    pub(super) standing: Standing,
-    pub(super) meter: Meter,
+pub(super) struct Page<'a> {
+    pub(super) meter: &'a Meter,
+    /// As it was read; `None` where nothing was counted yet.
+    pub(super) counter_before: Option<Counter>,
     pub(super) account: Account,
     pub(super) window: Window,
     /// As they were read, to see which have changed.
@@ -75,8 +76,10 @@ pub(in crate::server::store) struct Used {
 
 /// Everything that a group reads and writes.
 #[derive(Default)]
-pub(super) struct Book {
-    pub(super) pages: BTreeMap<Key, Page>,
+pub(super) struct Book<'a> {
+    /// What is known of the organizations. How their accounts stand is on the pages.
+    pub(super) standings: BTreeMap<OrganizationId, Standing>,
+    pub(super) pages: BTreeMap<Key, Page<'a>>,
     pub(super) reservations: BTreeMap<String, Reservation>,
     /// Whether they have a seat, of those that are asked about.
     pub(super) members: BTreeMap<(OrganizationId, UserId), bool>,
@@ -88,7 +91,19 @@ pub(super) struct Book {
     pub(super) warned: Vec<Warned>,
 }
 
-impl Book {
+impl<'a> Book<'a> {
+    /// How everything stands afterwards.
+    pub(super) fn close(self) -> impl Iterator<Item = Standing> {
+        let mut standings = self.standings;
+        for ((organization, meter), page) in self.pages {
+            let Some(standing) = standings.get_mut(&organization) else { continue };
+            let counter = if page.changed { Some(page.account.counter) } else { page.counter_before };
+            let credits = page.account.credits.into_iter().filter(|credits| credits.left > 0).collect();
+            set_account(standing, meter, counter, credits);
+        }
+        standings.into_values()
+    }
+
     /// Works through one request.
     pub(super) fn settle(&mut self, request: &UsageRequest) -> Outcome {
         match &request.operation {
@@ -112,12 +127,17 @@ impl Book {
         self.members.get(&(organization.clone(), member.clone())).copied().unwrap_or(false)
     }
 
+    /// The account of a meter, and what is known of whose it is.
+    fn open(&mut self, key: &Key) -> Option<(&Standing, &mut Page<'a>)> {
+        Some((self.standings.get(&key.0)?, self.pages.get_mut(key)?))
+    }
+
     fn consume(&mut self, request: &UsageRequest, meter: &MeterId, amount: u64) -> Outcome {
         let key = (request.organization.clone(), meter.clone());
         let seated = self.seated(&request.organization, request.member.as_ref());
-        let Some(page) = self.pages.get_mut(&key) else { return Outcome::NoMeter };
-        match page.of(request, seated, |account| account.consume(amount)) {
-            Err(NotEnough { .. }) => page.refuse(request, amount, seated),
+        let Some((standing, page)) = self.open(&key) else { return Outcome::NoMeter };
+        match page.of(standing, request, seated, |account| account.consume(amount)) {
+            Err(NotEnough { .. }) => page.refuse(standing, request, amount, seated),
             Ok(taken) => {
                 let entry = self.enter(request, key, signed(amount), signed(taken.from_credits()), None);
                 self.receipt(request, entry, amount, seated)
@@ -140,9 +160,9 @@ impl Book {
     fn reserve(&mut self, request: &UsageRequest, meter: &MeterId, amount: u64, expires_at: i64) -> Outcome {
         let key = (request.organization.clone(), meter.clone());
         let seated = self.seated(&request.organization, request.member.as_ref());
-        let Some(page) = self.pages.get_mut(&key) else { return Outcome::NoMeter };
-        let reserved = page.of(request, seated, |account| account.reserve(amount));
-        let Ok(taken) = reserved else { return page.refuse(request, amount, seated) };
+        let Some((standing, page)) = self.open(&key) else { return Outcome::NoMeter };
+        let reserved = page.of(standing, request, seated, |account| account.reserve(amount));
+        let Ok(taken) = reserved else { return page.refuse(standing, request, amount, seated) };
         let window_start = page.account.counter.window_start;
         self.note(request, &key);
         let id = new_id("rsv");
@@ -166,10 +186,10 @@ impl Book {
             Err(outcome) => return outcome,
         };
         let seated = self.seated(&request.organization, held.member.as_ref());
-        let Some(page) = self.pages.get_mut(&held.key) else { return Outcome::NoMeter };
+        let Some((standing, page)) = self.open(&held.key) else { return Outcome::NoMeter };
         let amount = amount.unwrap_or(held.amount);
-        match page.of(request, seated, |account| account.confirm(&held.taken, held.window_start, amount)) {
-            Err(NotEnough { .. }) => page.refuse(request, amount, seated),
+        match page.of(standing, request, seated, |account| account.confirm(&held.taken, held.window_start, amount)) {
+            Err(NotEnough { .. }) => page.refuse(standing, request, amount, seated),
             Ok(taken) => {
                 self.end(id, "confirmed");
                 let entry =
@@ -239,16 +259,13 @@ impl Book {
 
     /// An account has changed: whether a warning is due.
     fn note(&mut self, request: &UsageRequest, key: &Key) {
-        let Some(page) = self.pages.get_mut(key) else { return };
+        let Some((standing, page)) = self.open(key) else { return };
         page.changed = true;
-        page.watch(0, request.now);
+        page.watch(standing, 0, request.now);
         if let Some(warning) = page.account.new_warning() {
-            self.warned.push(Warned {
-                key: key.clone(),
-                window_start: page.account.counter.window_start,
-                percent: i64::from(warning.percent()),
-                at: request.now.0,
-            });
+            let window_start = page.account.counter.window_start;
+            let percent = i64::from(warning.percent());
+            self.warned.push(Warned { key: key.clone(), window_start, percent, at: request.now.0 });
         }
     }
 
@@ -270,8 +287,10 @@ impl Book {
         seated: bool,
         receipt: impl FnOnce(MeterAnswer) -> Receipt,
     ) -> Outcome {
-        let Some(page) = self.pages.get(key) else { return Outcome::NoMeter };
-        Outcome::Done(Box::new(receipt(page.answer(request, 1, seated))))
+        let (Some(standing), Some(page)) = (self.standings.get(&key.0), self.pages.get(key)) else {
+            return Outcome::NoMeter;
+        };
+        Outcome::Done(Box::new(receipt(page.answer(standing, request, 1, seated))))
     }
 
     /// How every account stands that has changed.
@@ -288,42 +307,62 @@ impl Book {
     }
 }
 
-impl Page {
+/// Puts in how an account stands.
+pub(super) fn set_account(standing: &mut Standing, meter: MeterId, counter: Option<Counter>, credits: Vec<Credits>) {
+    match counter {
+        Some(counter) => standing.counters.insert(meter.clone(), counter),
+        None => standing.counters.remove(&meter),
+    };
+    standing.credits.insert(meter, credits);
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(meter: &'a Meter, counter_before: Option<Counter>, account: Account, window: Window) -> Self {
+        let credits_before = account.credits.clone();
+        Self { meter, counter_before, account, window, credits_before, changed: false, top_up: None }
+    }
+
     /// Works on the account as it is for a member. Warnings and top-ups go by the organization's own limit.
-    fn of<T>(&mut self, request: &UsageRequest, seated: bool, work: impl FnOnce(&mut Account) -> T) -> T {
+    fn of<T>(
+        &mut self,
+        standing: &Standing,
+        request: &UsageRequest,
+        seated: bool,
+        work: impl FnOnce(&mut Account) -> T,
+    ) -> T {
         if seated {
             return work(&mut self.account);
         }
-        let limit = self.standing.of_member(&request.catalog, false).limit(&request.catalog, &self.meter.id);
+        let limit = standing.of_member(&request.catalog, false).limit(&request.catalog, &self.meter.id);
         let whole = std::mem::replace(&mut self.account.limit, limit);
         let done = work(&mut self.account);
         self.account.limit = whole;
         done
     }
 
-    fn answer(&self, request: &UsageRequest, amount: u64, seated: bool) -> MeterAnswer {
+    fn answer(&self, standing: &Standing, request: &UsageRequest, amount: u64, seated: bool) -> MeterAnswer {
         let catalog = &request.catalog;
-        let standing = self.standing.of_member(catalog, seated);
+        let standing = standing.of_member(catalog, seated);
         let account = match &standing {
             Cow::Borrowed(_) => Cow::Borrowed(&self.account),
             Cow::Owned(without) => {
                 Cow::Owned(Account { limit: without.limit(catalog, &self.meter.id), ..self.account.clone() })
             }
         };
-        standing.meter_answer(catalog, &self.meter, &account, self.window, amount)
+        standing.meter_answer(catalog, self.meter, &account, self.window, amount)
     }
 
-    fn refuse(&mut self, request: &UsageRequest, amount: u64, seated: bool) -> Outcome {
+    fn refuse(&mut self, standing: &Standing, request: &UsageRequest, amount: u64, seated: bool) -> Outcome {
         // What is missing is a seat, which no pack replaces.
         if seated {
-            self.watch(amount, request.now);
+            self.watch(standing, amount, request.now);
         }
-        Outcome::Refused(Box::new(self.answer(request, amount, seated)))
+        Outcome::Refused(Box::new(self.answer(standing, request, amount, seated)))
     }
 
     /// Notes whether an automatic top-up has become due. Where none is on, there is nothing to look up.
-    fn watch(&mut self, refused: u64, now: Timestamp) {
-        let rule = self.standing.top_ups.get(&self.meter.id);
+    fn watch(&mut self, standing: &Standing, refused: u64, now: Timestamp) {
+        let rule = standing.top_ups.get(&self.meter.id);
         if let Some(needed) = rule.and_then(|rule| rule.due(self.account.left(), refused, now)) {
             self.top_up = self.top_up.max(Some((needed, now)));
         }

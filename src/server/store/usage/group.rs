@@ -2,36 +2,45 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::catalog::Catalog;
-use domain::entitlement::Standing;
 use domain::organization::{OrganizationId, UserId};
 use sqlx::AnyConnection;
 
-use super::book::{Book, Key, Page, Used};
+use super::book::{Book, Key, Page, Used, set_account};
+use super::known::KnownAccounts;
 use super::{Idempotency, Operation, Outcome, Receipt, UsageRequest, statements};
 use crate::server::store::{Error, changes};
 
 /// Answers that idempotency keys have had: the fingerprint of the request, and what it was answered.
 type Answers = BTreeMap<(String, String), (String, Receipt)>;
 
+/// What is known of a group's idempotency keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// Nothing: nearly all are new, so they are taken for new. Where one is not, the group fails and changes nothing.
+    TakenForNew,
+    /// Not all are new: each is looked up.
+    LookedUp,
+}
+
 /// Settles every request, in order.
 pub(super) async fn settle(
     connection: &mut AnyConnection,
+    known: &KnownAccounts,
     requests: &[UsageRequest],
+    keys: Keys,
 ) -> Result<(Vec<Outcome>, Vec<Used>), Error> {
-    let keys: BTreeSet<_> = requests.iter().filter_map(|request| request.idempotency.as_ref()).map(key_of).collect();
-    let mut answers: Answers = statements::answers(connection, &keys).await?;
-    let mut book = Book::default();
-    let organizations: BTreeSet<&OrganizationId> = requests.iter().map(|request| &request.organization).collect();
     let Some(latest) = requests.iter().max_by_key(|request| request.now) else { return Ok(Default::default()) };
-    let standings = statements::standings(connection, &organizations, &latest.catalog).await?;
-    open(connection, &mut book, requests, &standings, latest).await?;
-    book.members = statements::members(connection, &members_of(requests, &book)).await?;
+    let mut answers = match keys {
+        Keys::TakenForNew => Answers::new(),
+        Keys::LookedUp => statements::answers(connection, &keys_of(requests)).await?,
+    };
+    let mut book = open(connection, known, requests, latest).await?;
 
     let mut outcomes = Vec::with_capacity(requests.len());
     let mut new = Vec::new();
+    let mut not_done = BTreeSet::new();
     for request in requests {
-        if !standings.contains_key(&request.organization) {
+        if !book.standings.contains_key(&request.organization) {
             outcomes.push(Outcome::NoOrganization);
             continue;
         }
@@ -44,19 +53,36 @@ pub(super) async fn settle(
             continue;
         }
         let outcome = book.settle(request);
-        if let (Outcome::Done(receipt), Some(idempotency)) = (&outcome, &request.idempotency) {
-            answers.insert(key_of(idempotency), (idempotency.fingerprint.clone(), Receipt::clone(receipt)));
-            new.push((idempotency, receipt.clone(), request.now));
+        match (&outcome, &request.idempotency) {
+            (Outcome::Done(receipt), Some(idempotency)) => {
+                answers.insert(key_of(idempotency), (idempotency.fingerprint.clone(), Receipt::clone(receipt)));
+                new.push((idempotency, receipt.clone(), request.now));
+            }
+            (_, Some(idempotency)) => {
+                not_done.insert(key_of(idempotency));
+            }
+            (_, None) => {}
         }
         outcomes.push(outcome);
     }
 
+    // What cannot be done now may have been done before, and keeps no answer that its key would stand in the way of.
+    if keys == Keys::TakenForNew && !statements::answers(connection, &not_done).await?.is_empty() {
+        return Err(Error::KeyTaken);
+    }
     statements::write(connection, &book).await?;
     statements::keep_answers(connection, new).await?;
     let used = book.used();
     let told: BTreeSet<&OrganizationId> = used.iter().map(|used| &used.organization).collect();
     changes::tell_nodes(connection, &told.into_iter().collect::<Vec<_>>()).await?;
+    for standing in book.close() {
+        known.put(standing);
+    }
     Ok((outcomes, used))
+}
+
+fn keys_of(requests: &[UsageRequest]) -> BTreeSet<(String, String)> {
+    requests.iter().filter_map(|request| request.idempotency.as_ref()).map(key_of).collect()
 }
 
 fn key_of(idempotency: &Idempotency) -> (String, String) {
@@ -81,47 +107,62 @@ fn replay(answers: &Answers, idempotency: &Idempotency) -> Option<Outcome> {
 }
 
 /// Opens every account that the requests are about, and holds its row: in one order, so that two groups never wait
-/// for each other in a ring.
-async fn open(
+/// for each other in a ring. What is kept is not read again.
+async fn open<'a>(
     connection: &mut AnyConnection,
-    book: &mut Book,
-    requests: &[UsageRequest],
-    standings: &BTreeMap<OrganizationId, Standing>,
-    latest: &UsageRequest,
-) -> Result<(), Error> {
-    let held: BTreeSet<&str> = requests
+    known: &KnownAccounts,
+    requests: &'a [UsageRequest],
+    latest: &'a UsageRequest,
+) -> Result<Book<'a>, Error> {
+    let catalog = &latest.catalog;
+    let organizations: BTreeSet<&OrganizationId> = requests.iter().map(|request| &request.organization).collect();
+    let mut standings: BTreeMap<_, _> =
+        organizations.iter().filter_map(|id| Some(((*id).clone(), known.take(id)?))).collect();
+    let strangers = organizations.into_iter().filter(|id| !standings.contains_key(id)).collect();
+    standings.append(&mut statements::standings(connection, &strangers, catalog).await?);
+
+    let held = reservations_of(requests);
+    let about = statements::reservations(connection, &held).await?;
+    let holding: BTreeSet<&Key> = about.values().map(|held| &held.key).collect();
+    let used = requests.iter().filter_map(|request| Some((request.organization.clone(), request.meter()?.clone())));
+    let mut keys: BTreeSet<Key> = used.chain(holding.iter().map(|key| (*key).clone())).collect();
+    keys.retain(|(organization, meter)| standings.contains_key(organization) && catalog.meter(meter).is_some());
+
+    // Credits that are used up are not kept, and those that are held may come back.
+    let is_known = |key: &&Key| {
+        let standing = standings.get(&key.0);
+        !holding.contains(key) && standing.is_some_and(|standing| standing.credits.contains_key(&key.1))
+    };
+    let unknown: BTreeSet<Key> = keys.iter().filter(|key| !is_known(key)).cloned().collect();
+    let counters = statements::hold_counters(connection, &unknown).await?;
+    // Their state counts as it is now that their accounts are held.
+    let reservations = if held.is_empty() { about } else { statements::reservations(connection, &held).await? };
+    let credits_held = reservations.values().flat_map(|held| held.taken.credits.iter().map(|(id, _)| id.as_str()));
+    let mut credits = statements::credits(connection, &unknown, &credits_held.collect()).await?;
+    for key in unknown {
+        let Some(standing) = standings.get_mut(&key.0) else { continue };
+        let credits = credits.remove(&key).unwrap_or_default();
+        set_account(standing, key.1.clone(), counters.get(&key).copied().flatten(), credits);
+    }
+
+    let mut book = Book { standings, reservations, ..Book::default() };
+    for key in keys {
+        let (Some(standing), Some(meter)) = (book.standings.get(&key.0), catalog.meter(&key.1)) else { continue };
+        let (account, window) = standing.account(catalog, meter, latest.now);
+        let counter_before = standing.counters.get(&key.1).copied();
+        book.pages.insert(key, Page::new(meter, counter_before, account, window));
+    }
+    book.members = statements::members(connection, &members_of(requests, &book)).await?;
+    Ok(book)
+}
+
+/// The reservations that the requests are about.
+fn reservations_of(requests: &[UsageRequest]) -> BTreeSet<&str> {
+    requests
         .iter()
         .filter_map(|request| match &request.operation {
             Operation::Confirm { reservation, .. } | Operation::Release { reservation, .. } => Some(&**reservation),
             Operation::Consume { .. } | Operation::GiveBack { .. } | Operation::Reserve { .. } => None,
         })
-        .collect();
-    let about = statements::reservations(connection, &held).await?;
-    let mut keys: BTreeSet<Key> = about.values().map(|held| held.key.clone()).collect();
-    keys.extend(requests.iter().filter_map(|request| match &request.operation {
-        Operation::Consume { meter, .. } | Operation::GiveBack { meter, .. } | Operation::Reserve { meter, .. } => {
-            Some((request.organization.clone(), meter.clone()))
-        }
-        Operation::Confirm { .. } | Operation::Release { .. } => None,
-    }));
-    let catalog: &Catalog = &latest.catalog;
-    keys.retain(|(organization, meter)| standings.contains_key(organization) && catalog.meter(meter).is_some());
-
-    let counters = statements::hold_counters(connection, &keys).await?;
-    // Their state counts as it is now that their accounts are held.
-    book.reservations = if held.is_empty() { about } else { statements::reservations(connection, &held).await? };
-    let credits_held = book.reservations.values().flat_map(|held| held.taken.credits.iter().map(|(id, _)| id.as_str()));
-    let mut credits = statements::credits(connection, &keys, &credits_held.collect()).await?;
-    for key in keys {
-        let (Some(standing), Some(meter)) = (standings.get(&key.0), catalog.meter(&key.1)) else { continue };
-        let mut standing = standing.clone();
-        if let Some(Some(counter)) = counters.get(&key) {
-            standing.counters.insert(key.1.clone(), *counter);
-        }
-        standing.credits.insert(key.1.clone(), credits.remove(&key).unwrap_or_default());
-        let (account, window) = standing.account(catalog, meter, latest.now);
-        let (credits_before, meter) = (account.credits.clone(), meter.clone());
-        book.pages.insert(key, Page { standing, meter, account, window, credits_before, changed: false, top_up: None });
-    }
-    Ok(())
+        .collect()
 }

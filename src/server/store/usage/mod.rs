@@ -1,6 +1,6 @@
 //! Using what a plan includes. Requests are settled in groups, each group in one transaction: the counter, the
-//! credits, the ledger and the answer to an idempotency key are written together or not at all. Nothing is decided
-//! from memory.
+//! credits, the ledger and the answer to an idempotency key are written together or not at all. What is decided from is
+//! what the transaction itself sees: read under a lock, or on SQLite, where it is alone, known from the group before.
 
 use std::sync::Arc;
 
@@ -14,17 +14,21 @@ use serde::{Deserialize, Serialize};
 
 use super::changes::Changes;
 use super::gathering::Gathering;
+use super::tasks::WritingTasks;
 use super::writer::Writer;
 use super::{Error, Store};
 
 mod book;
 mod group;
+mod known;
 mod ledger;
 mod statements;
 
+pub(super) use known::KnownAccounts;
 pub use ledger::{LedgerEntry, LedgerLine};
 
 use book::Used;
+use group::Keys;
 
 /// How often a request is tried again where another node was in the way.
 const ATTEMPTS: u32 = 4;
@@ -102,6 +106,18 @@ pub struct Idempotency {
     pub fingerprint: String,
 }
 
+impl UsageRequest {
+    /// The meter that it names. What is about a reservation has that one's.
+    fn meter(&self) -> Option<&MeterId> {
+        match &self.operation {
+            Operation::Consume { meter, .. } | Operation::GiveBack { meter, .. } | Operation::Reserve { meter, .. } => {
+                Some(meter)
+            }
+            Operation::Confirm { .. } | Operation::Release { .. } => None,
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Clone, Debug)]
 pub enum Outcome {
@@ -144,8 +160,8 @@ pub struct Receipt {
 pub(super) struct Till(Gathering<UsageRequest, Outcome>);
 
 impl Till {
-    pub(super) fn open(writer: Writer, changes: Changes) -> Self {
-        Self(Gathering::open(move |requests| settle(writer.clone(), changes.clone(), requests)))
+    pub(super) fn open(tasks: &WritingTasks, writer: Writer, changes: Changes) -> Self {
+        Self(Gathering::open(tasks, move |requests| settle(writer.clone(), changes.clone(), requests)))
     }
 
     /// Settles what has come and closes.
@@ -184,16 +200,19 @@ impl Store {
     }
 }
 
-/// Settles a group together, or each request by itself where one of them cannot be written with the others.
+/// Settles a group together; where one of its keys was used before, with what each was answered; and each request by
+/// itself where one of them cannot be written with the others.
 async fn settle(writer: Writer, changes: Changes, requests: Vec<UsageRequest>) -> Vec<Result<Outcome, Error>> {
     let requests = Arc::new(requests);
-    match write(&writer, &changes, Arc::clone(&requests)).await {
-        Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
-        Err(error) if !is_contention(&error) => {
-            let error = error.to_string();
-            return requests.iter().map(|_| Err(Error::Commit(error.clone()))).collect();
+    for keys in [Keys::TakenForNew, Keys::LookedUp] {
+        match write(&writer, &changes, Arc::clone(&requests), keys).await {
+            Ok(outcomes) => return outcomes.into_iter().map(Ok).collect(),
+            Err(error) if !is_contention(&error) => {
+                let error = error.to_string();
+                return requests.iter().map(|_| Err(Error::Commit(error.clone()))).collect();
+            }
+            Err(_) => {}
         }
-        Err(_) => {}
     }
     let mut outcomes = Vec::with_capacity(requests.len());
     for request in requests.iter() {
@@ -205,31 +224,43 @@ async fn settle(writer: Writer, changes: Changes, requests: Vec<UsageRequest>) -
 async fn settle_alone(writer: &Writer, changes: &Changes, request: &UsageRequest) -> Result<Outcome, Error> {
     let one = Arc::new(vec![request.clone()]);
     for _ in 1..ATTEMPTS {
-        match write(writer, changes, Arc::clone(&one)).await {
+        match write(writer, changes, Arc::clone(&one), Keys::LookedUp).await {
             Err(error) if is_contention(&error) => {}
             done => return done.and_then(only),
         }
     }
-    write(writer, changes, one).await.and_then(only)
+    write(writer, changes, one, Keys::LookedUp).await.and_then(only)
 }
 
 fn only(outcomes: Vec<Outcome>) -> Result<Outcome, Error> {
     outcomes.into_iter().next().ok_or(Error::Closed)
 }
 
-async fn write(writer: &Writer, changes: &Changes, requests: Arc<Vec<UsageRequest>>) -> Result<Vec<Outcome>, Error> {
-    let (outcomes, used): (Vec<Outcome>, Vec<Used>) =
-        writer.write(move |connection| Box::pin(async move { group::settle(connection, &requests).await })).await?;
+async fn write(
+    writer: &Writer,
+    changes: &Changes,
+    requests: Arc<Vec<UsageRequest>>,
+    keys: Keys,
+) -> Result<Vec<Outcome>, Error> {
+    let known = changes.accounts.clone();
+    let (outcomes, used): (Vec<Outcome>, Vec<Used>) = writer
+        .write(move |connection| Box::pin(async move { group::settle(connection, &known, &requests, keys).await }))
+        .await?;
     for used in &used {
         changes.standings.used(&used.organization, &used.meter, used.counter, &used.credits);
     }
     Ok(outcomes)
 }
 
-/// Whether another node was in the way: the same idempotency key at the same time, or a ring of waiting.
+/// Whether somebody else was in the way: the same idempotency key before or at the same time, or a ring of waiting.
 fn is_contention(error: &Error) -> bool {
-    let Error::Database(sqlx::Error::Database(error)) = error else { return false };
-    error.is_unique_violation()
-        || error.is_foreign_key_violation()
-        || error.code().is_some_and(|code| code == "40P01" || code == "40001")
+    match error {
+        Error::KeyTaken => true,
+        Error::Database(sqlx::Error::Database(error)) => {
+            error.is_unique_violation()
+                || error.is_foreign_key_violation()
+                || error.code().is_some_and(|code| code == "40P01" || code == "40001")
+        }
+        _ => false,
+    }
 }

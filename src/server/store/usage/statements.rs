@@ -232,7 +232,7 @@ pub(super) async fn reservations(
 }
 
 /// Writes what the group has changed.
-pub(super) async fn write(connection: &mut AnyConnection, book: &Book) -> Result<(), Error> {
+pub(super) async fn write(connection: &mut AnyConnection, book: &Book<'_>) -> Result<(), Error> {
     let changed: Vec<(&Key, Counter, i64)> = book
         .pages
         .iter()
@@ -268,7 +268,7 @@ pub(super) async fn write(connection: &mut AnyConnection, book: &Book) -> Result
     Ok(())
 }
 
-async fn write_credits(connection: &mut AnyConnection, book: &Book) -> Result<(), Error> {
+async fn write_credits(connection: &mut AnyConnection, book: &Book<'_>) -> Result<(), Error> {
     for page in book.pages.values() {
         for credits in page.account.credits.iter().filter(|credits| !page.credits_before.contains(credits)) {
             sqlx::query("UPDATE grants SET remaining = $2 WHERE id = $1")
@@ -281,7 +281,7 @@ async fn write_credits(connection: &mut AnyConnection, book: &Book) -> Result<()
     Ok(())
 }
 
-async fn write_reservations(connection: &mut AnyConnection, book: &Book) -> Result<(), Error> {
+async fn write_reservations(connection: &mut AnyConnection, book: &Book<'_>) -> Result<(), Error> {
     for (id, created_at) in &book.reserved {
         let Some(held) = book.reservations.get(id) else { continue };
         let taken = serde_json::to_string(&held.taken)
@@ -315,7 +315,7 @@ async fn write_reservations(connection: &mut AnyConnection, book: &Book) -> Resu
     Ok(())
 }
 
-async fn write_entries(connection: &mut AnyConnection, book: &Book) -> Result<(), Error> {
+async fn write_entries(connection: &mut AnyConnection, book: &Book<'_>) -> Result<(), Error> {
     for piece in pieces(&book.entries) {
         let sql = format!(
             "INSERT INTO usage_entries (id, organization_id, meter, amount, from_credits, window_start, at, actor,
@@ -341,7 +341,8 @@ async fn write_entries(connection: &mut AnyConnection, book: &Book) -> Result<()
     Ok(())
 }
 
-/// Keeps what keys were answered, in the order of the keys: two groups that share some never wait in a ring.
+/// Keeps what keys were answered, in the order of the keys: two groups that share some never wait in a ring. Fails
+/// where one was used before.
 pub(super) async fn keep_answers(
     connection: &mut AnyConnection,
     mut answers: Vec<(&Idempotency, Box<Receipt>, Timestamp)>,
@@ -349,7 +350,8 @@ pub(super) async fn keep_answers(
     answers.sort_by(|(a, ..), (b, ..)| (&a.scope, &a.key).cmp(&(&b.scope, &b.key)));
     for piece in pieces(&answers) {
         let sql = format!(
-            "INSERT INTO idempotent_answers (scope, key, fingerprint, answer, at) VALUES {}",
+            "INSERT INTO idempotent_answers (scope, key, fingerprint, answer, at) VALUES {}
+             ON CONFLICT (scope, key) DO NOTHING",
             places(connection, piece.len(), 5)
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
@@ -363,7 +365,10 @@ pub(super) async fn keep_answers(
                 .bind(answer)
                 .bind(at.0);
         }
-        query.execute(&mut *connection).await?;
+        let kept = query.execute(&mut *connection).await?.rows_affected();
+        if kept < piece.len() as u64 {
+            return Err(Error::KeyTaken);
+        }
     }
     Ok(())
 }
