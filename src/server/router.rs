@@ -35,16 +35,19 @@ pub fn router(app: App) -> Router {
         .merge(for_people(&app))
         .merge(for_machines())
         .merge(for_services(&app))
-        .layer(from_fn_with_state(app.clone(), guard::headers))
-        .layer(CompressionLayer::new())
-        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::REQUEST_TIMEOUT, TIMEOUT))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(from_fn(api::worded))
-        .layer(CatchPanicLayer::custom(failed))
-        .layer(TraceLayer::new_for_http())
-        .layer(from_fn(request_id::known))
-        .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        // Together: a layer by itself is a box around the boxes before it, and each request would clone them all.
+        .layer((
+            SetRequestIdLayer::x_request_id(MakeRequestUuid),
+            PropagateRequestIdLayer::x_request_id(),
+            from_fn(request_id::known),
+            TraceLayer::new_for_http(),
+            CatchPanicLayer::custom(failed),
+            from_fn(api::worded),
+            DefaultBodyLimit::max(BODY_LIMIT),
+            TimeoutLayer::with_status_code(axum::http::StatusCode::REQUEST_TIMEOUT, TIMEOUT),
+            CompressionLayer::new(),
+            from_fn_with_state(app.clone(), guard::headers),
+        ))
         .with_state(app)
 }
 
@@ -126,11 +129,13 @@ fn for_people(app: &App) -> Router<App> {
     routes
         .fold(Router::new(), |router, route| router.route(route.path, route.handler))
         .fallback(get(pages::render))
-        .layer(from_fn(guard::private))
-        .layer(from_fn_with_state(app.clone(), guard::same_site))
-        .layer(from_fn_with_state(app.clone(), pages::visitor))
-        .layer(from_fn_with_state(app.clone(), pages::failures_as_pages))
-        .layer(auth::layer(app.store.clone(), &app.config.public_url))
+        .layer((
+            auth::layer(app.store.clone(), &app.config.public_url),
+            from_fn_with_state(app.clone(), pages::failures_as_pages),
+            from_fn_with_state(app.clone(), pages::visitor),
+            from_fn_with_state(app.clone(), guard::same_site),
+            from_fn(guard::private),
+        ))
 }
 
 /// With a key: the API.
