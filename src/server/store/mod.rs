@@ -16,6 +16,7 @@ use uuid::ContextV7;
 use self::api_keys::Keys;
 use self::arrivals::Entrance;
 use self::changes::Changes;
+use self::checkpoints::Checkpoints;
 use self::standing::Standings;
 use self::tasks::WritingTasks;
 use self::usage::{KnownAccounts, Till};
@@ -30,6 +31,7 @@ mod arrivals;
 mod audit;
 mod changes;
 mod checkouts;
+mod checkpoints;
 mod disputes;
 mod event_log;
 mod events;
@@ -124,8 +126,8 @@ pub struct Store {
     till: Till,
     changes: Changes,
     keys: Arc<Keys>,
-    /// Hears other nodes, on PostgreSQL.
-    hearing: Option<Arc<JoinHandle<()>>>,
+    /// Hears other nodes, on PostgreSQL; on SQLite, brings the log into the file.
+    beside: Arc<JoinHandle<()>>,
 }
 
 impl Store {
@@ -138,18 +140,19 @@ impl Store {
         let pool = pool_options(sqlite).connect_with(options.clone()).await?;
         sqlx::migrate!("./migrations").run(&pool).await?;
         let changes = Changes::new(Standings::new(sqlite), KnownAccounts::new(sqlite), live);
-        let hearing = (!sqlite).then(|| changes.listen(url));
+        let checkpoints = Checkpoints::default();
+        let beside = if sqlite { checkpoints.run(pool.clone()) } else { changes.listen(url) };
         let tasks = if sqlite { WritingTasks::on_own_thread()? } else { WritingTasks::among_others() };
         let writer = if sqlite {
             // A connection of its own: it never waits behind readers for a place in the pool.
             let connection = pool_options(true).max_connections(1).connect_with(options).await?;
-            Writer::grouped(&tasks, connection, changes.clone())
+            Writer::grouped(&tasks, connection, changes.clone(), checkpoints)
         } else {
             Writer::pooled(pool.clone(), changes.clone())
         };
         let entrance = Entrance::open(&tasks, writer.clone());
         let till = Till::open(&tasks, writer.clone(), changes.clone());
-        Ok(Self { pool, writer, entrance, till, changes, keys: Arc::default(), hearing: hearing.map(Arc::new) })
+        Ok(Self { pool, writer, entrance, till, changes, keys: Arc::default(), beside: Arc::new(beside) })
     }
 
     /// Runs `work` in one transaction: all of it is kept, durably, or nothing.
@@ -169,9 +172,7 @@ impl Store {
 
     /// Waits for writes under way and closes every connection.
     pub async fn close(&self) {
-        if let Some(hearing) = &self.hearing {
-            hearing.abort();
-        }
+        self.beside.abort();
         self.entrance.close().await;
         self.till.close().await;
         self.writer.close().await;
@@ -202,8 +203,8 @@ async fn prepare_sqlite(connection: &mut AnyConnection) -> Result<(), sqlx::Erro
         "PRAGMA busy_timeout = 10000",
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = FULL",
-        // 16 MiB: whoever commits waits while the log is brought into the file, so that is done less often.
-        "PRAGMA wal_autocheckpoint = 4000",
+        // 64 MiB. Before that it is brought into the file beside the writing, as a rule; here whoever commits waits.
+        "PRAGMA wal_autocheckpoint = 16000",
         // A savepoint keeps pages as they were: in memory, not in a file that is made and removed for every group.
         "PRAGMA temp_store = MEMORY",
         "PRAGMA foreign_keys = ON",

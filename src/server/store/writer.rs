@@ -17,6 +17,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::Error;
 use super::changes::Changes;
+use super::checkpoints::Checkpoints;
 use super::tasks::WritingTasks;
 
 /// How many pieces one commit takes at most; beyond that the first would wait too long for the last.
@@ -80,9 +81,9 @@ impl fmt::Debug for Writer {
 }
 
 impl Writer {
-    pub(super) fn grouped(tasks: &WritingTasks, pool: AnyPool, changes: Changes) -> Self {
+    pub(super) fn grouped(tasks: &WritingTasks, pool: AnyPool, changes: Changes, checkpoints: Checkpoints) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let task = tasks.spawn(commit_in_groups(pool, jobs, changes.clone()));
+        let task = tasks.spawn(commit_in_groups(pool, jobs, changes.clone(), checkpoints));
         Self::Grouped { queue: Arc::new(Mutex::new(Some(queue))), task: Arc::new(Mutex::new(Some(task))), changes }
     }
 
@@ -147,11 +148,12 @@ fn job<T: Send + 'static, W: Work<T>>(work: W, changes: Changes, answer: oneshot
     })
 }
 
-async fn commit_in_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>, changes: Changes) {
+async fn commit_in_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>, changes: Changes, checkpoints: Checkpoints) {
     let mut group = Vec::with_capacity(GROUP);
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut version = None;
+    let mut commits: u32 = 0;
     loop {
         tokio::select! {
             biased;
@@ -172,6 +174,8 @@ async fn commit_in_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>, changes:
         for answer in answers {
             answer(outcome.as_ref().copied().map_err(ToString::to_string));
         }
+        commits = commits.wrapping_add(1);
+        checkpoints.after(commits);
     }
 }
 
