@@ -3,6 +3,7 @@
 //! are told. Other nodes hear of it from PostgreSQL.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::Error;
 use super::standing::Standings;
-use super::usage::KnownAccounts;
+use super::usage::{KnownAccounts, Used};
 use crate::server::live::Live;
 
 /// Where nodes tell each other.
@@ -32,6 +33,14 @@ tokio::task_local! {
 struct Noted {
     node: Arc<str>,
     organizations: RefCell<Vec<OrganizationId>>,
+    used: RefCell<Vec<Used>>,
+}
+
+/// What a transaction has changed, to be told when it is over.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    organizations: Vec<OrganizationId>,
+    used: Vec<Used>,
 }
 
 /// Whom to tell; cheap to clone.
@@ -56,16 +65,17 @@ impl Changes {
 
     /// Runs a piece of writing and answers with what it noted. What the till kept of that is dropped at once: the next
     /// piece of the same transaction may be the till's.
-    pub(super) async fn watch<T>(&self, work: impl Future<Output = T>) -> (T, Vec<OrganizationId>) {
-        let noted = Noted { node: Arc::clone(&self.node), organizations: RefCell::default() };
+    pub(super) async fn watch<T>(&self, work: impl Future<Output = T>) -> (T, Changed) {
+        let noted = Noted { node: Arc::clone(&self.node), organizations: RefCell::default(), used: RefCell::default() };
         NOTED
             .scope(noted, async {
                 let value = work.await;
-                let noted = NOTED.with(|noted| noted.organizations.take());
-                for organization in &noted {
+                let changed =
+                    NOTED.with(|noted| Changed { organizations: noted.organizations.take(), used: noted.used.take() });
+                for organization in &changed.organizations {
                     self.accounts.forget(organization);
                 }
-                (value, noted)
+                (value, changed)
             })
             .await
     }
@@ -76,8 +86,16 @@ impl Changes {
         self.accounts.forget_all();
     }
 
-    /// The transaction is over, well or not.
-    pub(super) fn tell(&self, organizations: &[OrganizationId]) {
+    /// The transaction is over. The writer tells in the order of its pieces: what somebody has read since is not put
+    /// back to what an earlier one left.
+    pub(super) fn tell(&self, changed: &Changed, committed: bool) {
+        self.changed(&changed.organizations);
+        for used in changed.used.iter().filter(|_| committed) {
+            self.standings.used(&used.organization, &used.meter, used.counter, &used.credits);
+        }
+    }
+
+    fn changed(&self, organizations: &[OrganizationId]) {
         for organization in organizations {
             self.standings.forget(organization);
             self.live.changed(organization);
@@ -108,7 +126,7 @@ impl Changes {
             let Some((node, organizations)) = message.payload().split_once(' ') else { continue };
             if node != &*self.node {
                 let organizations: Vec<_> = organizations.split(' ').map(|id| OrganizationId(id.to_owned())).collect();
-                self.tell(&organizations);
+                self.changed(&organizations);
             }
         }
         Ok(())
@@ -122,8 +140,16 @@ pub(super) async fn note(connection: &mut AnyConnection, organization: &Organiza
     tell_nodes(connection, &[organization]).await
 }
 
+/// Notes how meters stand after the transaction under way.
+pub(super) async fn note_used(connection: &mut AnyConnection, used: Vec<Used>) -> Result<(), Error> {
+    let organizations: BTreeSet<&OrganizationId> = used.iter().map(|used| &used.organization).collect();
+    tell_nodes(connection, &organizations.into_iter().collect::<Vec<_>>()).await?;
+    NOTED.try_with(|noted| noted.used.borrow_mut().extend(used)).ok();
+    Ok(())
+}
+
 /// Tells the other nodes, once the transaction is committed.
-pub(super) async fn tell_nodes(connection: &mut AnyConnection, organizations: &[&OrganizationId]) -> Result<(), Error> {
+async fn tell_nodes(connection: &mut AnyConnection, organizations: &[&OrganizationId]) -> Result<(), Error> {
     if connection.backend_name() != "PostgreSQL" {
         return Ok(());
     }

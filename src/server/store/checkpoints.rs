@@ -22,8 +22,8 @@ impl Checkpoints {
         }
     }
 
-    /// Brings in until the task is aborted. It waits for nobody, and nobody for it: what somebody still reads from the
-    /// log stays there until the next time.
+    /// Brings in until the task is aborted. No lock that it takes is waited for, by it or by others: what somebody still
+    /// reads from the log stays there until the next time.
     pub(super) fn run(&self, pool: AnyPool) -> JoinHandle<()> {
         let due = Arc::clone(&self.0);
         tokio::spawn(async move {

@@ -127,7 +127,17 @@ pub struct Store {
     changes: Changes,
     keys: Arc<Keys>,
     /// Hears other nodes, on PostgreSQL; on SQLite, brings the log into the file.
-    beside: Arc<JoinHandle<()>>,
+    background: Arc<Background>,
+}
+
+/// A task that ends with the store at the latest.
+#[derive(Debug)]
+struct Background(JoinHandle<()>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Store {
@@ -141,18 +151,25 @@ impl Store {
         sqlx::migrate!("./migrations").run(&pool).await?;
         let changes = Changes::new(Standings::new(sqlite), KnownAccounts::new(sqlite), live);
         let checkpoints = Checkpoints::default();
-        let beside = if sqlite { checkpoints.run(pool.clone()) } else { changes.listen(url) };
         let tasks = if sqlite { WritingTasks::on_own_thread()? } else { WritingTasks::among_others() };
         let writer = if sqlite {
-            // A connection of its own: it never waits behind readers for a place in the pool.
-            let connection = pool_options(true).max_connections(1).connect_with(options).await?;
-            Writer::grouped(&tasks, connection, changes.clone(), checkpoints)
+            let connection = writers_options(changes.clone()).connect_with(options).await?;
+            Writer::grouped(&tasks, connection, changes.clone(), checkpoints.clone())
         } else {
             Writer::pooled(pool.clone(), changes.clone())
         };
+        let background = if sqlite { checkpoints.run(pool.clone()) } else { changes.listen(url) };
         let entrance = Entrance::open(&tasks, writer.clone());
         let till = Till::open(&tasks, writer.clone(), changes.clone());
-        Ok(Self { pool, writer, entrance, till, changes, keys: Arc::default(), beside: Arc::new(beside) })
+        Ok(Self {
+            pool,
+            writer,
+            entrance,
+            till,
+            changes,
+            keys: Arc::default(),
+            background: Arc::new(Background(background)),
+        })
     }
 
     /// Runs `work` in one transaction: all of it is kept, durably, or nothing.
@@ -172,7 +189,7 @@ impl Store {
 
     /// Waits for writes under way and closes every connection.
     pub async fn close(&self) {
-        self.beside.abort();
+        self.background.0.abort();
         self.entrance.close().await;
         self.till.close().await;
         self.writer.close().await;
@@ -194,6 +211,16 @@ fn pool_options(sqlite: bool) -> AnyPoolOptions {
                             WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)";
             connection.execute(compress).await.map(drop)
         })
+    })
+}
+
+/// A connection of the writer's own: it never waits behind readers for a place in the pool. It stays open: only the
+/// same connection can say whether others have written since it last looked. A new one knows of nothing.
+fn writers_options(changes: Changes) -> AnyPoolOptions {
+    let options = pool_options(true).max_connections(1).max_lifetime(None).idle_timeout(None);
+    options.after_connect(move |connection, _| {
+        changes.forget_all();
+        Box::pin(prepare_sqlite(connection))
     })
 }
 

@@ -198,9 +198,12 @@ pub(super) async fn settle(
     decide: impl Decide,
 ) -> Result<PlanId, Error> {
     let access = decided(connection, &organization.id, &decide).await?;
-    sqlx::query(
+    let written = sqlx::query(
         "UPDATE organizations SET subscription_tier = $2, tier_reason = $3, tier_review_at = $4, subscribed_plan = $5,
-             paid_from = $6, paid_until = $7 WHERE id = $1",
+             paid_from = $6, paid_until = $7
+         WHERE id = $1 AND (subscription_tier <> $2 OR tier_reason <> $3 OR tier_review_at IS DISTINCT FROM $4
+             OR subscribed_plan IS DISTINCT FROM $5 OR paid_from IS DISTINCT FROM $6
+             OR paid_until IS DISTINCT FROM $7)",
     )
     .bind(&organization.id.0)
     .bind(access.tier.as_str())
@@ -211,13 +214,12 @@ pub(super) async fn settle(
     .bind(access.paid.map(|paid| paid.end.0))
     .execute(&mut *connection)
     .await?;
-    let other_tier = access.tier != organization.tier;
-    let (before, review_at) = (&organization.tier_reason, access.review_at);
-    if other_tier || access.reason.as_str() != before || review_at != organization.tier_review_at {
+    // Also the period alone: meters are counted by it.
+    if written.rows_affected() > 0 {
         changes::note(connection, &organization.id).await?;
         seats::note_holders(connection, &organization.id).await?;
     }
-    if other_tier {
+    if access.tier != organization.tier {
         if let Some(seats) = access.seats {
             seats::hand_out(connection, organization, seats, actor, now).await?;
         }

@@ -35,11 +35,19 @@ impl WritingTasks {
     ///
     /// Where the system gives no thread.
     pub(super) fn on_own_thread() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let handle = runtime.handle().clone();
         let (alive, mut ended) = mpsc::channel(1);
-        thread::Builder::new().name("writer".to_owned()).spawn(move || runtime.block_on(ended.recv()))?;
-        Ok(Self(Some(OwnThread { runtime: handle, alive })))
+        let (started, runtime) = std::sync::mpsc::sync_channel(1);
+        thread::Builder::new().name("writer".to_owned()).spawn(move || {
+            // Made and dropped here: among asynchronous tasks that is not allowed.
+            let runtime = Builder::new_current_thread().enable_all().build();
+            let handle = runtime.as_ref().map(|runtime| runtime.handle().clone());
+            match (started.send(handle.map_err(|error| io::Error::new(error.kind(), error.to_string()))), runtime) {
+                (Ok(()), Ok(runtime)) => runtime.block_on(ended.recv()),
+                _ => None,
+            }
+        })?;
+        let runtime = runtime.recv().map_err(io::Error::other)??;
+        Ok(Self(Some(OwnThread { runtime, alive })))
     }
 
     /// Starts one.

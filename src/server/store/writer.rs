@@ -126,7 +126,7 @@ async fn in_transaction<T, W: Work<T>>(pool: AnyPool, changes: Changes, work: W)
         Ok(value) => transaction.commit().await.map(|()| value).map_err(Error::from),
         Err(error) => Err(error),
     };
-    changes.tell(&noted);
+    changes.tell(&noted, result.is_ok());
     result
 }
 
@@ -138,8 +138,8 @@ fn job<T: Send + 'static, W: Work<T>>(work: W, changes: Changes, answer: oneshot
             Done {
                 keep: result.is_ok(),
                 answer: Box::new(move |committed| {
-                    changes.tell(&noted);
                     let result = result.and_then(|value| committed.map(|()| value).map_err(Error::Commit));
+                    changes.tell(&noted, result.is_ok());
                     // The caller may have gone away; the write stands all the same.
                     drop(answer.send(result));
                 }),

@@ -67,11 +67,12 @@ pub(super) struct Warned {
 }
 
 /// How a meter stands after the group.
+#[derive(Debug)]
 pub(in crate::server::store) struct Used {
-    pub(super) organization: OrganizationId,
-    pub(super) meter: MeterId,
-    pub(super) counter: Counter,
-    pub(super) credits: Vec<Credits>,
+    pub(in crate::server::store) organization: OrganizationId,
+    pub(in crate::server::store) meter: MeterId,
+    pub(in crate::server::store) counter: Counter,
+    pub(in crate::server::store) credits: Vec<Credits>,
 }
 
 /// Everything that a group reads and writes.

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::organization::{OrganizationId, UserId};
+use domain::time::Timestamp;
 use sqlx::AnyConnection;
 
-use super::book::{Book, Key, Page, Used, set_account};
+use super::book::{Book, Key, Page, set_account};
 use super::known::KnownAccounts;
 use super::{Idempotency, Operation, Outcome, Receipt, UsageRequest, statements};
 use crate::server::store::{Error, changes};
@@ -28,57 +29,65 @@ pub(super) async fn settle(
     known: &KnownAccounts,
     requests: &[UsageRequest],
     keys: Keys,
-) -> Result<(Vec<Outcome>, Vec<Used>), Error> {
-    let Some(latest) = requests.iter().max_by_key(|request| request.now) else { return Ok(Default::default()) };
+) -> Result<Vec<Outcome>, Error> {
+    let Some(latest) = requests.iter().max_by_key(|request| request.now) else { return Ok(Vec::new()) };
     let mut answers = match keys {
         Keys::TakenForNew => Answers::new(),
         Keys::LookedUp => statements::answers(connection, &keys_of(requests)).await?,
     };
     let mut book = open(connection, known, requests, latest).await?;
-
-    let mut outcomes = Vec::with_capacity(requests.len());
-    let mut new = Vec::new();
-    let mut not_done = BTreeSet::new();
-    for request in requests {
-        if !book.standings.contains_key(&request.organization) {
-            outcomes.push(Outcome::NoOrganization);
-            continue;
-        }
-        if !book.knows_member(request) {
-            outcomes.push(Outcome::NoMember);
-            continue;
-        }
-        if let Some(known) = request.idempotency.as_ref().and_then(|idempotency| replay(&answers, idempotency)) {
-            outcomes.push(known);
-            continue;
-        }
-        let outcome = book.settle(request);
-        match (&outcome, &request.idempotency) {
-            (Outcome::Done(receipt), Some(idempotency)) => {
-                answers.insert(key_of(idempotency), (idempotency.fingerprint.clone(), Receipt::clone(receipt)));
-                new.push((idempotency, receipt.clone(), request.now));
-            }
-            (_, Some(idempotency)) => {
-                not_done.insert(key_of(idempotency));
-            }
-            (_, None) => {}
-        }
-        outcomes.push(outcome);
-    }
-
-    // What cannot be done now may have been done before, and keeps no answer that its key would stand in the way of.
-    if keys == Keys::TakenForNew && !statements::answers(connection, &not_done).await?.is_empty() {
+    let Worked { outcomes, receipts, not_done } = work_through(&mut book, requests, &mut answers);
+    // What cannot be done now may have been done before, also by another node while this one waited for the account; it
+    // keeps no receipt that its key would stand in the way of.
+    if !statements::answers(connection, &not_done).await?.is_empty() {
         return Err(Error::KeyTaken);
     }
     statements::write(connection, &book).await?;
-    statements::keep_answers(connection, new).await?;
-    let used = book.used();
-    let told: BTreeSet<&OrganizationId> = used.iter().map(|used| &used.organization).collect();
-    changes::tell_nodes(connection, &told.into_iter().collect::<Vec<_>>()).await?;
+    statements::keep_answers(connection, receipts).await?;
+    changes::note_used(connection, book.used()).await?;
     for standing in book.close() {
         known.put(standing);
     }
-    Ok((outcomes, used))
+    Ok(outcomes)
+}
+
+/// What came of a group.
+#[derive(Default)]
+struct Worked<'a> {
+    outcomes: Vec<Outcome>,
+    /// Of what was done for an idempotency key.
+    receipts: Vec<(&'a Idempotency, Box<Receipt>, Timestamp)>,
+    /// The keys of what was not done.
+    not_done: BTreeSet<(String, String)>,
+}
+
+fn work_through<'a>(book: &mut Book<'_>, requests: &'a [UsageRequest], answers: &mut Answers) -> Worked<'a> {
+    let mut worked = Worked::default();
+    for request in requests {
+        let key = request.idempotency.as_ref();
+        let outcome = if !book.standings.contains_key(&request.organization) {
+            Outcome::NoOrganization
+        } else if !book.knows_member(request) {
+            Outcome::NoMember
+        } else if let Some(known) = key.and_then(|key| replay(answers, key)) {
+            known
+        } else {
+            let outcome = book.settle(request);
+            match (&outcome, key) {
+                (Outcome::Done(receipt), Some(key)) => {
+                    answers.insert(key_of(key), (key.fingerprint.clone(), Receipt::clone(receipt)));
+                    worked.receipts.push((key, receipt.clone(), request.now));
+                }
+                (_, Some(key)) => {
+                    worked.not_done.insert(key_of(key));
+                }
+                (_, None) => {}
+            }
+            outcome
+        };
+        worked.outcomes.push(outcome);
+    }
+    worked
 }
 
 fn keys_of(requests: &[UsageRequest]) -> BTreeSet<(String, String)> {

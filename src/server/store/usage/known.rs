@@ -1,7 +1,7 @@
 //! What the till knows of accounts from one group to the next, so that a busy account is read once and then only
-//! written. Only where this process alone writes, on SQLite, and only as a transaction of the writer sees it: what is
-//! kept is dropped before the next piece of writing runs, as soon as another piece has changed the organization,
-//! another process has written, or a commit has failed.
+//! written. Only on SQLite, where a transaction is alone and sees whether anybody else has written, and only as a
+//! transaction of the writer sees it: what is kept is dropped before the next piece of writing runs, as soon as another
+//! piece has changed the organization, another process has written, or a commit has failed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ impl fmt::Debug for KnownAccounts {
 }
 
 impl KnownAccounts {
-    /// `alone`: no other process keeps anything in memory. Otherwise nothing is kept.
+    /// `alone`: a transaction sees whether anybody else has written. Otherwise nothing is kept.
     pub(in crate::server::store) fn new(alone: bool) -> Self {
         Self(alone.then(|| Arc::new(Cache::new(ORGANIZATIONS))))
     }

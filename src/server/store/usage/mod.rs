@@ -24,10 +24,10 @@ mod known;
 mod ledger;
 mod statements;
 
+pub(super) use book::Used;
 pub(super) use known::KnownAccounts;
 pub use ledger::{LedgerEntry, LedgerLine};
 
-use book::Used;
 use group::Keys;
 
 /// How often a request is tried again where another node was in the way.
@@ -243,13 +243,9 @@ async fn write(
     keys: Keys,
 ) -> Result<Vec<Outcome>, Error> {
     let known = changes.accounts.clone();
-    let (outcomes, used): (Vec<Outcome>, Vec<Used>) = writer
+    writer
         .write(move |connection| Box::pin(async move { group::settle(connection, &known, &requests, keys).await }))
-        .await?;
-    for used in &used {
-        changes.standings.used(&used.organization, &used.meter, used.counter, &used.credits);
-    }
-    Ok(outcomes)
+        .await
 }
 
 /// Whether somebody else was in the way: the same idempotency key before or at the same time, or a ring of waiting.
