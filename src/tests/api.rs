@@ -241,6 +241,35 @@ async fn a_day_s_allowance_comes_back_tomorrow() {
     assert_eq!(receipt["meter"]["used"], 1);
 }
 
+/// Of a subscription that is otherwise the same: the next use knows of it, not only what is read anew.
+#[tokio::test]
+async fn a_period_that_begins_anew_is_counted_anew() {
+    let world = World::with_catalog("chat").await;
+    let ada = world.signed_in("ada").await;
+    let (service, organization) = (Service::new(&world).await, id_of(&ada).await);
+    let back = ada.pay(&ada.check_out(&[("plan", "plus")]).await).await;
+    ada.get(&back).await;
+    world.settled().await;
+    let body = json!({"organization": organization, "meter": "ai-credits"});
+    for used in 1..=2 {
+        assert_eq!(service.done("/api/v1/usage", body.clone()).await["meter"]["used"], used);
+    }
+
+    world.control("/sandbox/clock", json!({"days": 1})).await;
+    let events = world.events().await;
+    let of_subscription = |event: &&Value| event["data"]["object"]["object"] == "subscription";
+    let mut event = events.iter().rfind(of_subscription).unwrap().clone();
+    let (now, before) = (world.sandbox.now(), event["data"]["object"]["items"].clone());
+    event["id"] = json!("evt_period");
+    event["type"] = json!("customer.subscription.updated");
+    event["created"] = json!(now);
+    event["data"]["previous_attributes"] = json!({ "items": before });
+    event["data"]["object"]["items"]["data"][0]["current_period_start"] = json!(now - 10);
+    world.deliver_event(&event).await;
+    world.worked_off().await;
+    assert_eq!(service.done("/api/v1/usage", body).await["meter"]["used"], 1);
+}
+
 #[tokio::test]
 async fn a_key_is_good_for_what_it_is_for_and_until_it_is_revoked() {
     let world = World::start().await;
