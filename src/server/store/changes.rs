@@ -32,8 +32,7 @@ tokio::task_local! {
 /// What the transaction under way has noted.
 struct Noted {
     node: Arc<str>,
-    organizations: RefCell<Vec<OrganizationId>>,
-    used: RefCell<Vec<Used>>,
+    changed: RefCell<Changed>,
 }
 
 /// What a transaction has changed, to be told when it is over.
@@ -66,12 +65,11 @@ impl Changes {
     /// Runs a piece of writing and answers with what it noted. What the till kept of that is dropped at once: the next
     /// piece of the same transaction may be the till's.
     pub(super) async fn watch<T>(&self, work: impl Future<Output = T>) -> (T, Changed) {
-        let noted = Noted { node: Arc::clone(&self.node), organizations: RefCell::default(), used: RefCell::default() };
+        let noted = Noted { node: Arc::clone(&self.node), changed: RefCell::default() };
         NOTED
             .scope(noted, async {
                 let value = work.await;
-                let changed =
-                    NOTED.with(|noted| Changed { organizations: noted.organizations.take(), used: noted.used.take() });
+                let changed = NOTED.with(|noted| noted.changed.take());
                 for organization in &changed.organizations {
                     self.accounts.forget(organization);
                 }
@@ -136,7 +134,7 @@ impl Changes {
 /// Notes that the transaction under way changes what is known of an organization.
 pub(super) async fn note(connection: &mut AnyConnection, organization: &OrganizationId) -> Result<(), Error> {
     // Outside of a write there is no change.
-    NOTED.try_with(|noted| noted.organizations.borrow_mut().push(organization.clone())).ok();
+    NOTED.try_with(|noted| noted.changed.borrow_mut().organizations.push(organization.clone())).ok();
     tell_nodes(connection, &[organization]).await
 }
 
@@ -144,7 +142,7 @@ pub(super) async fn note(connection: &mut AnyConnection, organization: &Organiza
 pub(super) async fn note_used(connection: &mut AnyConnection, used: Vec<Used>) -> Result<(), Error> {
     let organizations: BTreeSet<&OrganizationId> = used.iter().map(|used| &used.organization).collect();
     tell_nodes(connection, &organizations.into_iter().collect::<Vec<_>>()).await?;
-    NOTED.try_with(|noted| noted.used.borrow_mut().extend(used)).ok();
+    NOTED.try_with(|noted| noted.changed.borrow_mut().used.extend(used)).ok();
     Ok(())
 }
 

@@ -37,13 +37,14 @@ impl WritingTasks {
     pub(super) fn on_own_thread() -> io::Result<Self> {
         let (alive, mut ended) = mpsc::channel(1);
         let (started, runtime) = std::sync::mpsc::sync_channel(1);
+        // The runtime is made and dropped there: among asynchronous tasks it must not be dropped.
         thread::Builder::new().name("writer".to_owned()).spawn(move || {
-            // Made and dropped here: among asynchronous tasks that is not allowed.
-            let runtime = Builder::new_current_thread().enable_all().build();
-            let handle = runtime.as_ref().map(|runtime| runtime.handle().clone());
-            match (started.send(handle.map_err(|error| io::Error::new(error.kind(), error.to_string()))), runtime) {
-                (Ok(()), Ok(runtime)) => runtime.block_on(ended.recv()),
-                _ => None,
+            match Builder::new_current_thread().enable_all().build() {
+                Err(error) => drop(started.send(Err(error))),
+                Ok(runtime) => {
+                    drop(started.send(Ok(runtime.handle().clone())));
+                    runtime.block_on(ended.recv());
+                }
             }
         })?;
         let runtime = runtime.recv().map_err(io::Error::other)??;

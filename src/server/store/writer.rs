@@ -210,6 +210,7 @@ async fn commit_group(
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
     // From here on no other process can write.
     look_for_others(&mut *transaction, version, changes).await;
+    // What is alone takes nothing with it when it fails: no savepoint is needed.
     if group.len() == 1
         && let Some(job) = group.pop()
     {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::catalog::Catalog;
+use domain::entitlement::Standing;
 use domain::organization::{OrganizationId, UserId};
 use domain::time::Timestamp;
 use sqlx::AnyConnection;
 
-use super::book::{Book, Key, Page, set_account};
+use super::book::{Book, Key, Page, Reservation, set_account};
 use super::known::KnownAccounts;
 use super::{Idempotency, Operation, Outcome, Receipt, UsageRequest, statements};
 use crate::server::store::{Error, changes};
@@ -115,8 +117,7 @@ fn replay(answers: &Answers, idempotency: &Idempotency) -> Option<Outcome> {
     }
 }
 
-/// Opens every account that the requests are about, and holds its row: in one order, so that two groups never wait
-/// for each other in a ring. What is kept is not read again.
+/// Opens every account that the requests are about.
 async fn open<'a>(
     connection: &mut AnyConnection,
     known: &KnownAccounts,
@@ -124,35 +125,20 @@ async fn open<'a>(
     latest: &'a UsageRequest,
 ) -> Result<Book<'a>, Error> {
     let catalog = &latest.catalog;
-    let organizations: BTreeSet<&OrganizationId> = requests.iter().map(|request| &request.organization).collect();
-    let mut standings: BTreeMap<_, _> =
-        organizations.iter().filter_map(|id| Some(((*id).clone(), known.take(id)?))).collect();
-    let strangers = organizations.into_iter().filter(|id| !standings.contains_key(id)).collect();
-    standings.append(&mut statements::standings(connection, &strangers, catalog).await?);
-
+    let mut standings = standings(connection, known, requests, catalog).await?;
     let held = reservations_of(requests);
     let about = statements::reservations(connection, &held).await?;
     let holding: BTreeSet<&Key> = about.values().map(|held| &held.key).collect();
     let used = requests.iter().filter_map(|request| Some((request.organization.clone(), request.meter()?.clone())));
     let mut keys: BTreeSet<Key> = used.chain(holding.iter().map(|key| (*key).clone())).collect();
     keys.retain(|(organization, meter)| standings.contains_key(organization) && catalog.meter(meter).is_some());
-
-    // Credits that are used up are not kept, and those that are held may come back.
+    // Credits that are used up are not known, and those that are held may come back.
     let is_known = |key: &&Key| {
         let standing = standings.get(&key.0);
         !holding.contains(key) && standing.is_some_and(|standing| standing.credits.contains_key(&key.1))
     };
-    let unknown: BTreeSet<Key> = keys.iter().filter(|key| !is_known(key)).cloned().collect();
-    let counters = statements::hold_counters(connection, &unknown).await?;
-    // Their state counts as it is now that their accounts are held.
-    let reservations = if held.is_empty() { about } else { statements::reservations(connection, &held).await? };
-    let credits_held = reservations.values().flat_map(|held| held.taken.credits.iter().map(|(id, _)| id.as_str()));
-    let mut credits = statements::credits(connection, &unknown, &credits_held.collect()).await?;
-    for key in unknown {
-        let Some(standing) = standings.get_mut(&key.0) else { continue };
-        let credits = credits.remove(&key).unwrap_or_default();
-        set_account(standing, key.1.clone(), counters.get(&key).copied().flatten(), credits);
-    }
+    let unknown = keys.iter().filter(|key| !is_known(key)).cloned().collect();
+    let reservations = hold(connection, &mut standings, unknown, &held).await?;
 
     let mut book = Book { standings, reservations, ..Book::default() };
     for key in keys {
@@ -163,6 +149,41 @@ async fn open<'a>(
     }
     book.members = statements::members(connection, &members_of(requests, &book)).await?;
     Ok(book)
+}
+
+/// What is known of the organizations, read where nothing is.
+async fn standings(
+    connection: &mut AnyConnection,
+    known: &KnownAccounts,
+    requests: &[UsageRequest],
+    catalog: &Catalog,
+) -> Result<BTreeMap<OrganizationId, Standing>, Error> {
+    let organizations: BTreeSet<&OrganizationId> = requests.iter().map(|request| &request.organization).collect();
+    let mut standings: BTreeMap<_, _> =
+        organizations.iter().filter_map(|id| Some(((*id).clone(), known.take(id)?))).collect();
+    let unknown = organizations.into_iter().filter(|id| !standings.contains_key(id)).collect();
+    standings.append(&mut statements::standings(connection, &unknown, catalog).await?);
+    Ok(standings)
+}
+
+/// Holds the rows of accounts, in one order, so that two groups never wait for each other in a ring; and reads them.
+/// Answers with the reservations, whose state counts as it is now that their accounts are held.
+async fn hold(
+    connection: &mut AnyConnection,
+    standings: &mut BTreeMap<OrganizationId, Standing>,
+    accounts: BTreeSet<Key>,
+    held: &BTreeSet<&str>,
+) -> Result<BTreeMap<String, Reservation>, Error> {
+    let counters = statements::hold_counters(connection, &accounts).await?;
+    let reservations = statements::reservations(connection, held).await?;
+    let credits_held = reservations.values().flat_map(|held| held.taken.credits.iter().map(|(id, _)| id.as_str()));
+    let mut credits = statements::credits(connection, &accounts, &credits_held.collect()).await?;
+    for key in accounts {
+        let Some(standing) = standings.get_mut(&key.0) else { continue };
+        let credits = credits.remove(&key).unwrap_or_default();
+        set_account(standing, key.1.clone(), counters.get(&key).copied().flatten(), credits);
+    }
+    Ok(reservations)
 }
 
 /// The reservations that the requests are about.
