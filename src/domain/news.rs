@@ -5,7 +5,7 @@
 //! along, is the stored one, and it is newer than everything that the stored state is known to include. Everything
 //! that is not proved so is asked for.
 
-use crate::subscription::Subscription;
+use crate::subscription::{NextTerms, Subscription};
 use crate::time::{Seconds, Timestamp};
 
 /// How far our clock and Stripe's may be apart. A delivery is refused where its signature is further off, so no event
@@ -68,7 +68,7 @@ impl Horizon {
 /// What to do with an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Store it: it follows what is stored.
+    /// Store it, [with what is known of its schedule](Subscription::with_next_of): it follows what is stored.
     Apply(Horizon),
     /// It tells what is stored already; the horizon may have moved.
     Same(Horizon),
@@ -99,7 +99,7 @@ pub fn judge(stored: Option<(&Subscription, Horizon)>, news: &News) -> Verdict {
     };
     if news.created < horizon.older_before {
         Verdict::Older
-    } else if follows && news.created > horizon.newer_after && !rescheduled(stored, &news.after) {
+    } else if follows && news.created > horizon.newer_after && !rescheduled(stored, news) {
         Verdict::Apply(Horizon::of_event(news))
     } else {
         Verdict::Ask
@@ -111,6 +111,10 @@ fn scheduled(subscription: &Subscription) -> bool {
     subscription.schedule.is_some()
 }
 
-fn rescheduled(stored: &Subscription, after: &Subscription) -> bool {
-    scheduled(after) && (stored.schedule != after.schedule || stored.next.is_none())
+/// Whether the schedule may plan something else than what is stored of it. A phase that has begun makes way for the one
+/// after it.
+fn rescheduled(stored: &Subscription, news: &News) -> bool {
+    let after = &news.after;
+    let ahead = |next: &NextTerms| news.created.max(after.period_start) < next.at;
+    scheduled(after) && !(stored.schedule == after.schedule && stored.next.as_ref().is_some_and(ahead))
 }

@@ -189,6 +189,15 @@ impl Subscription {
         self.cancel_at.or_else(|| self.cancel_at_period_end.then_some(self.period_end))
     }
 
+    /// Carries what the schedule brings next over from what was stored, for as long as it is the same schedule: events
+    /// name it and do not say what is in it.
+    #[must_use]
+    pub fn with_next_of(self, stored: Option<&Self>) -> Self {
+        let same = stored.filter(|stored| self.schedule.is_some() && stored.schedule == self.schedule);
+        let next = same.filter(|_| !self.status.is_terminal()).and_then(|stored| stored.next.clone());
+        Self { next, ..self }
+    }
+
     /// Carries our own note of the first failed payment over from what was stored, or makes it, or clears it.
     ///
     /// A note that `self` already has is believed where nothing is stored: Stripe's reason of a cancellation can say

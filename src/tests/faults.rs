@@ -41,6 +41,15 @@ impl World {
         assert_eq!(response.status(), StatusCode::OK);
     }
 
+    /// Delivers what is not known yet, and waits until it is worked off.
+    async fn deliver_since(&self, known: &mut HashSet<String>) {
+        for event in self.events_since(known).await {
+            self.deliver_event(&event).await;
+            known.insert(event["id"].as_str().unwrap().to_owned());
+        }
+        self.worked_off().await;
+    }
+
     /// Waits until the inbox is worked off.
     pub async fn worked_off(&self) {
         let waiting = Waiting::begin();
@@ -115,6 +124,29 @@ async fn every_order_of_a_subscriptions_events_ends_in_the_same_state() {
         assert_eq!(world.subscription_row().await.1, "canceled", "{order:?}: nothing brings it back");
         assert_eq!(tier(&browser).await, "pro", "{order:?}: it was paid until the end of its period");
     }
+}
+
+#[tokio::test]
+async fn a_scheduled_change_outlasts_what_else_happens_to_its_subscription() {
+    let world = World::start().await;
+    let browser = paid_unheard(&world, "pro").await;
+    let mut known = HashSet::new();
+    world.deliver_since(&mut known).await;
+    let change = [("plan", "starter"), ("period", "monthly")];
+    assert_eq!(browser.post("/api/subscription/change", &change).await.status(), StatusCode::SEE_OTHER);
+    world.deliver_since(&mut known).await;
+    // Longer than clocks may be apart, so that the event is believed without asking.
+    world.control("/sandbox/clock", json!({"days": 1})).await;
+    let subscription = world.stripe("/v1/subscriptions").await["data"][0].clone();
+    let item = subscription["items"]["data"][0]["id"].as_str().unwrap();
+    let path = format!("/v1/subscriptions/{}", subscription["id"].as_str().unwrap());
+    world.stripe_post(&path, &[("items[0][id]", item), ("items[0][quantity]", "2")]).await;
+    let events = world.events_since(&known).await;
+    let event = events.iter().find(|event| event["type"] == "customer.subscription.updated").unwrap();
+    world.deliver_event(event).await;
+    world.worked_off().await;
+    let (_, page) = browser.read("/settings/billing").await;
+    assert!(page.contains("Changes to Starter on"), "{page}");
 }
 
 #[tokio::test]

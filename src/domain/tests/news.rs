@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::subscription;
 use crate::news::{CLOCKS_APART, Horizon, Kind, News, Verdict, judge};
-use crate::subscription::{Status, Subscription};
+use crate::subscription::{NextTerms, Status, Subscription};
 use crate::time::{Seconds, Timestamp};
 
 fn version(quantity: u32) -> Subscription {
@@ -62,6 +62,28 @@ fn a_schedule_is_asked_for() {
     let news = News { after: scheduled.clone(), ..changed(11, 1, 2) };
     assert_eq!(judge(Some((&version(1), horizon(10))), &news), Verdict::Ask);
     assert_eq!(judge(None, &news), Verdict::Ask);
+}
+
+#[test]
+fn what_a_schedule_brings_is_kept_until_it_comes() {
+    let next = NextTerms { price: "price_2".to_owned(), quantity: 1, at: Timestamp(100) };
+    let schedule = |quantity| Subscription { schedule: Some("sub_sched_1".to_owned()), ..version(quantity) };
+    let stored = Subscription { next: Some(next.clone()), ..schedule(1) };
+    let at = |created, before: &Subscription, after: Subscription| {
+        let kind = Kind::Changed(Box::new(before.clone()));
+        judge(Some((&stored, horizon(10))), &News { created: Timestamp(created), kind, after })
+    };
+    assert_eq!(at(11, &stored, schedule(2)), Verdict::Apply(horizon(11)));
+    assert_eq!(schedule(2).with_next_of(Some(&stored)).next, Some(next));
+    assert_eq!(at(100, &stored, schedule(2)), Verdict::Ask, "it has come, and another may follow");
+    let begun = Subscription { period_start: Timestamp(100), ..schedule(2) };
+    assert_eq!(at(11, &stored, begun), Verdict::Ask, "also where the event's own clock is another one");
+
+    let other = Subscription { schedule: Some("sub_sched_2".to_owned()), ..version(2) };
+    assert_eq!(at(11, &stored, other.clone()), Verdict::Ask);
+    for unscheduled in [other, version(2), Subscription { status: Status::Canceled, ..schedule(2) }] {
+        assert_eq!(unscheduled.with_next_of(Some(&stored)).next, None);
+    }
 }
 
 /// A life: states that may recur, each some seconds after the one before, and the events that tell of them.

@@ -79,8 +79,8 @@ async fn sync(
     let Some(organization) = owner(connection, told.subscription()).await? else {
         return Ok(Synced::Unowned);
     };
-    let stored = load(connection, &organization.id).await?;
-    let known = stored.iter().find(|known| known.subscription.id == told.subscription().id);
+    let all = load(connection, &organization.id).await?;
+    let known = all.iter().find(|known| known.subscription.id == told.subscription().id);
     let older = |why| Ok(Synced::Older { organization: organization.id.clone(), why });
     let mut beside = false;
     let (horizon, read_at_ms) = match told {
@@ -111,10 +111,14 @@ async fn sync(
             }
         }
     };
-    let subscription =
-        told.subscription().clone().with_past_due_since(known.map(|known| &known.subscription), moment.now);
+    let stored = known.map(|known| &known.subscription);
+    let subscription = match told {
+        Told::Answer(reading) => reading.subscription.clone(),
+        Told::Event(news) => news.after.clone().with_next_of(stored),
+    };
+    let subscription = subscription.with_past_due_since(stored, moment.now);
     upsert(connection, &organization.id, &subscription, horizon, read_at_ms).await?;
-    let before = known.map(|known| Box::new(Standing::of(&known.subscription)));
+    let before = stored.map(|stored| Box::new(Standing::of(stored)));
     let after = Box::new(Standing::of(&subscription));
     let mut changed = before.as_ref() != Some(&after);
     if changed {
