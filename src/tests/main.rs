@@ -36,4 +36,5 @@ mod tenants;
 mod tidy;
 mod top_ups;
 mod usage_pages;
+mod warm;
 mod webhook;
