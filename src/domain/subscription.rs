@@ -206,8 +206,8 @@ impl Subscription {
     pub fn with_past_due_since(self, stored: Option<&Self>, now: Timestamp) -> Self {
         let noted = stored.and_then(|stored| stored.past_due_at).or(self.past_due_at);
         let past_due_at = match self.status {
-            Status::PastDue => noted.or(Some(now)),
-            Status::Unpaid | Status::Canceled => noted,
+            Status::PastDue | Status::Unpaid => noted.or(Some(now)),
+            Status::Canceled => noted,
             Status::Incomplete | Status::IncompleteExpired | Status::Trialing | Status::Active | Status::Paused => None,
         };
         Self { past_due_at, ..self }

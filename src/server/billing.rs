@@ -171,7 +171,7 @@ impl App {
     }
 
     async fn ask(&self, subscription: &str) -> Result<Reading, Error> {
-        let read_at_ms = jiff::Timestamp::now().as_millisecond();
+        let read_at_ms = Clock::wall_ms();
         let asked_at = self.clock.now();
         let fetched = self.stripe.subscription(subscription).await?;
         Ok(Reading {
@@ -212,7 +212,7 @@ impl App {
 
     /// The two clocks.
     pub(super) fn moment(&self) -> Moment {
-        Moment { now: self.clock.now(), wall: Clock::wall() }
+        Moment { now: self.clock.now(), wall: Clock::wall(), wall_ms: Clock::wall_ms() }
     }
 
     /// The trial that this person would get with this organization: one each, ever.

@@ -159,7 +159,7 @@ impl Run<'_> {
     ) -> Result<(), Error> {
         self.report.organizations += 1;
         self.pace.tick().await;
-        let (asked_at, read_at_ms) = (self.app.clock.now(), jiff::Timestamp::now().as_millisecond());
+        let (asked_at, read_at_ms) = (self.app.clock.now(), Clock::wall_ms());
         let stored = self.app.store.subscriptions(organization).await?;
         let at_stripe = self.app.stripe.subscriptions_of(customer).await?;
         for known in &stored {

@@ -106,6 +106,8 @@ impl App {
         let subscription = self.running_to_manage(account).await?;
         let timing = self.check_change(account, &subscription, wanted).await?;
         let target = self.target(wanted)?;
+        // Everything that is refused is refused before what was scheduled is taken back.
+        let at = self.amounts_hold(at)?;
         self.release_schedule(&subscription).await?;
         match timing {
             Timing::Now => self.change_now(account, &subscription, &target, at).await?,
@@ -161,26 +163,31 @@ impl App {
             .map_err(|refused| Error::refused(Code::Invalid, refused.to_string()))
     }
 
+    /// The moment of the preview that was confirmed, or now, where nobody has looked at one.
+    fn amounts_hold(&self, previewed_at: Option<Timestamp>) -> Result<Timestamp, Error> {
+        let now = self.clock.now();
+        let at = previewed_at.unwrap_or(now);
+        if (now.0 - PREVIEW_HOLDS..=now.0).contains(&at.0) {
+            return Ok(at);
+        }
+        let message = "The amounts that you saw are out of date. Look at the new ones and confirm again.";
+        Err(Error::refused(Code::Conflict, message))
+    }
+
     async fn change_now(
         &self,
         account: &Account,
         subscription: &Subscription,
         target: &Target<'_>,
-        at: Option<Timestamp>,
+        proration_at: Timestamp,
     ) -> Result<(), Error> {
-        let now = self.clock.now();
-        let proration_at = at.unwrap_or(now);
-        if !(now.0 - PREVIEW_HOLDS..=now.0).contains(&proration_at.0) {
-            let message = "The amounts that you saw are out of date. Look at the new ones and confirm again.";
-            return Err(Error::refused(Code::Conflict, message));
-        }
         let change = PlanChange {
             subscription: subscription.id.clone(),
             price: target.price.to_owned(),
             quantity: target.quantity,
             proration_at,
         };
-        let key = self.store.begin_change(&account.organization, change, now).await?;
+        let key = self.store.begin_change(&account.organization, change, self.clock.now()).await?;
         let done = self.stripe.change_now(subscription, target, proration_at, &key).await;
         if let Err(stripe::Error::Unknown(reason)) = &done {
             // It may have happened: what Stripe says now is stored before anybody is told to try again.

@@ -150,6 +150,24 @@ async fn a_scheduled_change_outlasts_what_else_happens_to_its_subscription() {
 }
 
 #[tokio::test]
+async fn what_comes_late_about_a_deleted_customer_does_not_bring_it_back() {
+    let world = World::start().await;
+    let browser = paid_unheard(&world, "pro").await;
+    let customer = world.stripe("/v1/customers").await["data"][0]["id"].as_str().unwrap().to_owned();
+    world.stripe_delete(&format!("/v1/customers/{customer}")).await;
+    let mut events = world.events().await;
+    events.sort_by_key(|event| event["type"] != "customer.deleted");
+    for event in &events {
+        world.deliver_event(event).await;
+        world.worked_off().await;
+    }
+    assert_eq!(tier(&browser).await, "free");
+    let page = browser.check_out(&[("plan", "pro")]).await;
+    browser.get(&browser.pay(&page).await).await;
+    assert_eq!(tier(&browser).await, "pro", "and a plan can be bought again");
+}
+
+#[tokio::test]
 async fn events_in_order_make_no_call_to_stripe() {
     let world = World::start().await;
     let browser = paid_unheard(&world, "pro").await;

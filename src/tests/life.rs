@@ -164,6 +164,12 @@ async fn a_downgrade_waits_for_the_end_of_what_is_paid() {
     assert!(page.contains("Changes to Starter on") && page.contains("Keep Pro"), "{page}");
     assert_eq!(tier(&browser).await, "pro");
 
+    // What is refused leaves what is scheduled alone.
+    let stale = json!({"plan": "scale", "period": "monthly", "prorationDate": 1});
+    assert_eq!(browser.post_json("/api/subscription/change", &stale).await.status(), StatusCode::CONFLICT);
+    world.settled().await;
+    assert!(settings(&browser).await.contains("Changes to Starter on"));
+
     act(&browser, "keep").await;
     world.settled().await;
     assert!(!settings(&browser).await.contains("Changes to"));
@@ -280,6 +286,28 @@ async fn a_lost_dispute_takes_the_plan_away_and_one_that_was_won_does_not() {
         assert_eq!(tier(&browser).await, after, "{outcome}");
     }
     assert!(settings(&browser).await.contains("taken back by the bank"));
+}
+
+#[tokio::test]
+async fn the_payment_method_shown_is_the_one_at_stripe() {
+    let world = World::start().await;
+    let browser = world.subscriber("ada", &[("plan", "pro")]).await;
+    assert!(settings(&browser).await.contains("Visa ending in 4242"));
+    let subscription = world.subscription().await;
+    let (id, customer) = (subscription["id"].as_str().unwrap(), subscription["customer"].as_str().unwrap());
+    let attached = world.stripe_post("/v1/payment_methods/pm_card_mastercard/attach", &[("customer", customer)]).await;
+    let card = attached["id"].as_str().unwrap();
+    world.stripe_post(&format!("/v1/subscriptions/{id}"), &[("default_payment_method", card)]).await;
+    world.settled().await;
+    let page = settings(&browser).await;
+    assert!(page.contains("Mastercard ending in 4444"), "{page}");
+    let methods = world.stripe(&format!("/v1/customers/{customer}/payment_methods")).await;
+    for method in methods["data"].as_array().unwrap() {
+        world.stripe_post(&format!("/v1/payment_methods/{}/detach", method["id"].as_str().unwrap()), &[]).await;
+    }
+    world.settled().await;
+    let page = settings(&browser).await;
+    assert!(!page.contains("ending in"), "{page}");
 }
 
 #[tokio::test]

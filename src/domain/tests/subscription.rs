@@ -73,9 +73,11 @@ fn an_end_for_want_of_payment_keeps_the_note() {
         assert_eq!(after.past_due_at, Some(Timestamp(100)), "{status}");
         let told_by_stripe = noted(status, Some(300)).with_past_due_since(None, Timestamp(500));
         assert_eq!(told_by_stripe.past_due_at, Some(Timestamp(300)), "{status}");
-        let paid = noted(status, None).with_past_due_since(Some(&noted(Status::Active, None)), Timestamp(500));
-        assert_eq!(paid.past_due_at, None, "{status}");
     }
+    let active = noted(Status::Active, None);
+    let after = |status, stored: &Subscription| noted(status, None).with_past_due_since(Some(stored), Timestamp(500));
+    assert_eq!(after(Status::Canceled, &active).past_due_at, None, "it was paid");
+    assert_eq!(after(Status::Unpaid, &active).past_due_at, Some(Timestamp(500)), "the failure itself was not heard of");
 }
 
 #[test]

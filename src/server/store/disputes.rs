@@ -97,6 +97,11 @@ impl Store {
         self.write(move |connection| {
             Box::pin(async move {
                 let organization = lock_by_customer(connection, &customer).await?;
+                sqlx::query("INSERT INTO deleted_customers (id, at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING")
+                    .bind(&customer)
+                    .bind(moment.now.0)
+                    .execute(&mut *connection)
+                    .await?;
                 let Some(organization) = organization else {
                     let decision = Decision::ignored("no organization of ours is this customer");
                     return events::finish(connection, &event, None, decision, moment.wall).await;

@@ -126,12 +126,12 @@ pub(super) async fn load(connection: &mut AnyConnection, organization: &Organiza
         .collect()
 }
 
-/// The worst of the disputes that were opened while the subscription was there.
+/// The worst of the disputes that were opened while the subscription was there, or what was paid for it still counted.
 fn dispute_of(subscription: &Subscription, disputes: &[(String, i64)]) -> Option<Dispute> {
-    let ended = subscription.ended_at.map_or(i64::MAX, |at| at.0);
+    let over = subscription.ended_at.map_or(i64::MAX, |ended| ended.max(subscription.period_end).0);
     disputes
         .iter()
-        .filter(|(_, opened)| (subscription.created.0..=ended).contains(opened))
+        .filter(|(_, opened)| (subscription.created.0..=over).contains(opened))
         .filter_map(|(status, _)| Dispute::parse(status))
         .max_by_key(|dispute| matches!(dispute, Dispute::Lost))
 }

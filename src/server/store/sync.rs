@@ -27,6 +27,8 @@ pub struct Moment {
     pub now: Timestamp,
     /// The machine's.
     pub wall: Timestamp,
+    /// The same in milliseconds.
+    pub wall_ms: i64,
 }
 
 impl Store {
@@ -85,8 +87,8 @@ async fn sync(
     let mut beside = false;
     let (horizon, read_at_ms) = match told {
         Told::Answer(reading) => {
-            // What is shown beside a subscription is news even where the subscription itself is final.
-            beside = note_beside(connection, &organization.id, reading).await?;
+            // An invoice is news even where the subscription itself is final.
+            beside = note_invoice(connection, &organization.id, reading).await?;
             match known {
                 Some(known) if known.subscription.status.is_terminal() => {
                     if beside {
@@ -94,17 +96,22 @@ async fn sync(
                     }
                     return older("nothing to do: the subscription has ended");
                 }
-                Some(known) if known.read_at_ms > reading.read_at_ms => return Ok(Synced::Stale),
-                _ => (Horizon::of_answer(reading.asked_at), reading.read_at_ms),
+                Some(known) if known.read_at_ms >= reading.read_at_ms => return Ok(Synced::Stale),
+                _ => {
+                    beside |= note_payment_method(connection, &organization.id, reading).await?;
+                    (Horizon::of_answer(reading.asked_at), reading.read_at_ms)
+                }
             }
         }
         Told::Event(news) => {
-            let read_at_ms = known.map_or(0, |known| known.read_at_ms).max(moment.wall.0 * 1000);
+            // An answer that was asked for before may not have it.
+            let read_at_ms = known.map_or(0, |known| known.read_at_ms).max(moment.wall_ms);
             match judge(known.map(|known| (&known.subscription, known.horizon)), news) {
                 Verdict::Apply(horizon) => (horizon, read_at_ms),
                 Verdict::Same(horizon) => {
                     // The schedule's plan is not in an event: what is stored of it stays.
-                    return same(connection, known, horizon, &organization, decide, cause, moment.now).await;
+                    let place = (horizon, read_at_ms);
+                    return same(connection, known, place, &organization, decide, cause, moment.now).await;
                 }
                 Verdict::Older => return older("nothing to do: what is stored is newer"),
                 Verdict::Ask => return Ok(Synced::Ask),
@@ -139,14 +146,14 @@ async fn sync(
 async fn same(
     connection: &mut AnyConnection,
     known: Option<&Stored>,
-    horizon: Horizon,
+    (horizon, read_at_ms): (Horizon, i64),
     organization: &Organization,
     decide: impl Decide,
     cause: &Cause,
     now: Timestamp,
 ) -> Result<Synced, Error> {
     if let Some(known) = known {
-        upsert(connection, &organization.id, &known.subscription, horizon, known.read_at_ms).await?;
+        upsert(connection, &organization.id, &known.subscription, horizon, read_at_ms).await?;
     }
     let tier = settle(connection, organization, &cause.actor, now, decide).await?;
     let changed = tier != organization.tier;
@@ -182,7 +189,7 @@ async fn owner(connection: &mut AnyConnection, subscription: &Subscription) -> R
     }
     let Some(id) = &subscription.organization else { return Ok(None) };
     let Some(organization) = lock(connection, id).await? else { return Ok(None) };
-    if organization.customer.is_some() {
+    if organization.customer.is_some() || is_deleted(connection, &subscription.customer).await? {
         return Ok(None);
     }
     sqlx::query("UPDATE organizations SET stripe_customer_id = $2 WHERE id = $1")
@@ -191,6 +198,15 @@ async fn owner(connection: &mut AnyConnection, subscription: &Subscription) -> R
         .execute(connection)
         .await?;
     Ok(Some(organization))
+}
+
+/// Whether a customer was deleted at Stripe: an organization that was linked to it could never buy again.
+async fn is_deleted(connection: &mut AnyConnection, customer: &str) -> Result<bool, Error> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT at FROM deleted_customers WHERE id = $1")
+        .bind(customer)
+        .fetch_optional(connection)
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Writes the tier that follows from what is stored, and says so in the time line where it changes.
@@ -255,29 +271,38 @@ pub(super) async fn touch(connection: &mut AnyConnection, organization: &Organiz
     changes::note(connection, organization).await
 }
 
-/// Keeps the invoice and the payment method that an answer brought along. Says whether either is new.
-async fn note_beside(
+/// Keeps the invoice that an answer brought along. Says whether it is new.
+async fn note_invoice(
     connection: &mut AnyConnection,
     organization: &OrganizationId,
     reading: &Reading,
 ) -> Result<bool, Error> {
-    let mut new = false;
-    if let Some(invoice) = &reading.invoice {
-        new |= invoices::keep(connection, organization, invoice).await?;
+    match &reading.invoice {
+        Some(invoice) => invoices::keep(connection, organization, invoice).await,
+        None => Ok(false),
     }
-    if let Some(method) = &reading.payment_method {
-        let json = serde_json::to_string(method)
-            .map_err(|error| Error::Unreadable { table: "organizations", value: error.to_string() })?;
-        let updated = sqlx::query(
-            "UPDATE organizations SET payment_method = $2 WHERE id = $1 AND COALESCE(payment_method, '') <> $2",
-        )
-        .bind(&organization.0)
-        .bind(json)
-        .execute(connection)
-        .await?;
-        new |= updated.rows_affected() > 0;
+}
+
+/// Keeps what a subscription that runs is paid with, or that nothing is there to pay with any more. Says whether that
+/// is new.
+async fn note_payment_method(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    reading: &Reading,
+) -> Result<bool, Error> {
+    if reading.subscription.status.is_terminal() {
+        return Ok(false);
     }
-    Ok(new)
+    let json = reading.payment_method.as_ref().map(serde_json::to_string).transpose();
+    let json = json.map_err(|error| Error::Unreadable { table: "organizations", value: error.to_string() })?;
+    let updated = sqlx::query(
+        "UPDATE organizations SET payment_method = $2 WHERE id = $1 AND payment_method IS DISTINCT FROM $2",
+    )
+    .bind(&organization.0)
+    .bind(json)
+    .execute(connection)
+    .await?;
+    Ok(updated.rows_affected() > 0)
 }
 
 /// One trial per person and organization, ever: both are marked when a trial is first seen.

@@ -199,6 +199,14 @@ fn subject(kind: &str, created: Timestamp, data: Data) -> Option<Subject> {
         }
         "charge.refunded" => Subject::Refund(charge::read(object)?),
         "refund.failed" => Subject::RefundFailed(object.get("charge").and_then(id_of)?),
+        // One that was canceled gives nothing back either.
+        "refund.updated" if charge::went_back(object) == 0 => {
+            Subject::RefundFailed(object.get("charge").and_then(id_of)?)
+        }
+        // An event names the method and does not say what it is.
+        "customer.subscription.updated" if data.previous_attributes.get("default_payment_method").is_some() => {
+            Subject::Look(own)
+        }
         _ if kind.starts_with("customer.subscription.") => news(kind, own, created, data),
         _ if kind.starts_with("subscription_schedule.") => Subject::Look(scheduled(object)?),
         _ if kind.starts_with("invoice.") => invoice_news(kind, object),

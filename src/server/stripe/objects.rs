@@ -109,8 +109,11 @@ pub(super) struct Page {
     pub(super) has_more: bool,
 }
 
-/// A payment method, where it was expanded.
+/// A payment method, where it was expanded. One that was detached from its customer pays nothing any more.
 pub(super) fn read_payment_method(object: &Value) -> Option<PaymentMethod> {
+    if object.get("customer") == Some(&Value::Null) {
+        return None;
+    }
     let kind = object.get("type")?.as_str()?;
     let detail = object.get(kind);
     let text = |field: &str| detail.and_then(|detail| detail.get(field)).and_then(Value::as_str).map(str::to_owned);
