@@ -106,12 +106,15 @@ impl App {
         let subscription = self.running_to_manage(account).await?;
         let timing = self.check_change(account, &subscription, wanted).await?;
         let target = self.target(wanted)?;
-        // Everything that is refused is refused before what was scheduled is taken back.
-        let at = self.amounts_hold(at)?;
-        self.release_schedule(&subscription).await?;
         match timing {
-            Timing::Now => self.change_now(account, &subscription, &target, at).await?,
+            Timing::Now => {
+                // Refused, where it is, before what was scheduled is taken back.
+                let at = self.amounts_hold(at)?;
+                self.release_schedule(&subscription).await?;
+                self.change_now(account, &subscription, &target, at).await?;
+            }
             Timing::PeriodEnd => {
+                self.release_schedule(&subscription).await?;
                 let scheduled = self.stripe.change_at_period_end(&subscription, &target).await;
                 self.done(account, &subscription, scheduled).await?;
             }

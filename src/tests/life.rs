@@ -169,6 +169,9 @@ async fn a_downgrade_waits_for_the_end_of_what_is_paid() {
     assert_eq!(browser.post_json("/api/subscription/change", &stale).await.status(), StatusCode::CONFLICT);
     world.settled().await;
     assert!(settings(&browser).await.contains("Changes to Starter on"));
+    // Nothing is due for it now, so no amounts can be out of date.
+    let again = json!({"plan": "starter", "period": "monthly", "prorationDate": 1});
+    assert_eq!(browser.post_json("/api/subscription/change", &again).await.status(), StatusCode::OK);
 
     act(&browser, "keep").await;
     world.settled().await;
@@ -286,6 +289,23 @@ async fn a_lost_dispute_takes_the_plan_away_and_one_that_was_won_does_not() {
         assert_eq!(tier(&browser).await, after, "{outcome}");
     }
     assert!(settings(&browser).await.contains("taken back by the bank"));
+}
+
+#[tokio::test]
+async fn a_lost_dispute_takes_away_what_was_paid_of_an_ended_plan_too() {
+    let world = World::start().await;
+    let browser = world.subscriber("ada", &[("plan", "pro")]).await;
+    // The days of the trial were not paid.
+    world.pass(json!({"months": 1})).await;
+    act(&browser, "downgrade-to-free").await;
+    world.pass(json!({"advance_seconds": 60})).await;
+    assert_eq!(tier(&browser).await, "pro", "it was paid until the end of its period");
+    let customer = world.subscription().await["customer"].clone();
+    let dispute = world.control("/sandbox/disputes", json!({"customer": customer})).await;
+    let path = format!("/sandbox/disputes/{}/close", dispute["id"].as_str().unwrap());
+    world.control(&path, json!({"outcome": "lost"})).await;
+    world.settled().await;
+    assert_eq!(tier(&browser).await, "free");
 }
 
 #[tokio::test]
