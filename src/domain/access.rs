@@ -218,12 +218,13 @@ impl Policy {
 }
 
 /// Until when a canceled subscription was paid: its period's end, unless nobody paid for that period, because it ended
-/// in the trial or because the payment failed.
+/// in the trial or because its invoice is not paid. Where that invoice is not known, the failed payment that we noted
+/// tells.
 fn paid_until(subscription: &Subscription) -> Option<Timestamp> {
     let ended_in_trial = match (subscription.trial_end, subscription.ended_at) {
         (Some(trial_end), Some(ended_at)) => ended_at <= trial_end,
         _ => false,
     };
-    let ended_unpaid = subscription.past_due_at.is_some();
-    (!ended_in_trial && !ended_unpaid).then_some(subscription.period_end)
+    let paid = subscription.period_paid.unwrap_or(subscription.past_due_at.is_none());
+    (paid && !ended_in_trial).then_some(subscription.period_end)
 }

@@ -1,8 +1,11 @@
 //! Our mirror of Stripe's invoices, for the list that a customer sees.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 use crate::money::{Currency, Money};
+use crate::subscription::Subscription;
 use crate::time::Timestamp;
 
 /// Where an invoice stands, in Stripe's words.
@@ -62,6 +65,9 @@ pub struct Invoice {
     pub customer: String,
     /// The subscription that it bills, if one.
     pub subscription: Option<String>,
+    /// The first second of the subscription's period that it bills as a whole. None where it bills another thing, or
+    /// only the difference that a change within a period makes.
+    pub bills_from: Option<Timestamp>,
     /// The number on the paper, once it is final.
     pub number: Option<String>,
     /// Where it stands.
@@ -90,10 +96,47 @@ impl Invoice {
         Money::new(self.total, self.currency.clone())
     }
 
-    /// Whether this telling is to replace a stored one. Neither has a time that orders them, but an invoice only ever
-    /// goes forward.
-    pub fn replaces(&self, stored: &Self) -> bool {
-        let rank = |invoice: &Self| (invoice.status.progress(), invoice.attempts);
-        rank(self) >= rank(stored)
+    /// Whether it bills the period that a subscription is in, or was in when it ended.
+    pub fn bills_period_of(&self, subscription: &Subscription) -> bool {
+        self.subscription.as_ref() == Some(&subscription.id) && self.bills_from == Some(subscription.period_start)
     }
+
+    /// What place this telling has beside the stored one, which was told at `stored_at`. Both times are those of Stripe's
+    /// events; `None` for what Stripe answered when it was asked, which is how it stood then.
+    ///
+    /// An invoice only ever goes forward. Where it stands still, the later telling counts, and of two of one second
+    /// neither is known to be the later.
+    pub fn place(&self, told_at: Option<Timestamp>, stored: &Self, stored_at: Option<Timestamp>) -> Place {
+        let rank = |invoice: &Self| (invoice.status.progress(), invoice.attempts);
+        match rank(self).cmp(&rank(stored)) {
+            Ordering::Less => Place::Older,
+            Ordering::Greater => Place::Newer,
+            Ordering::Equal if self.facts() == stored.facts() => Place::Same,
+            Ordering::Equal => match (told_at, stored_at) {
+                (None, _) => Place::Newer,
+                (Some(told), Some(stored)) if told > stored => Place::Newer,
+                (Some(told), Some(stored)) if told < stored => Place::Older,
+                (Some(_), _) => Place::Unknown,
+            },
+        }
+    }
+
+    /// What is the same whenever it is told: Stripe makes the addresses anew each time.
+    #[must_use]
+    pub fn facts(&self) -> Self {
+        Self { hosted_url: None, pdf_url: None, ..self.clone() }
+    }
+}
+
+/// Where a telling of an invoice stands beside another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It is later.
+    Newer,
+    /// It says the same.
+    Same,
+    /// It is earlier.
+    Older,
+    /// Nothing tells: Stripe must be asked.
+    Unknown,
 }

@@ -44,9 +44,11 @@ pub struct Horizon {
 }
 
 impl Horizon {
-    /// Of a state that Stripe told when it was asked at this moment of our clock.
-    pub fn of_answer(asked_at: Timestamp) -> Self {
-        Self { older_before: asked_at + Seconds(-CLOCKS_APART.0), newer_after: asked_at + CLOCKS_APART }
+    /// Of a state that Stripe told when it was asked at this moment of our clock, after what was known before. That
+    /// nothing before it is news is not believed by our clock alone: what a clock that is ahead calls old is asked for.
+    pub fn of_answer(asked_at: Timestamp, known: Option<Self>) -> Self {
+        let older_before = known.map_or(Timestamp(0), |known| known.older_before);
+        Self { older_before, newer_after: asked_at + CLOCKS_APART }
     }
 
     /// Of a state that is known from an event. Two events of one second have no order.

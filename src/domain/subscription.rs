@@ -123,6 +123,9 @@ pub struct Subscription {
     pub next: Option<NextTerms>,
     /// A change that waits for its payment.
     pub pending: Option<PendingChange>,
+    /// Whether the invoice of its period is paid; our own note, kept of ended ones. None where no invoice of that
+    /// period is known.
+    pub period_paid: Option<bool>,
     /// A dispute of one of its payments; our own note.
     pub dispute: Option<Dispute>,
     /// Whether real money is behind it.
@@ -178,7 +181,15 @@ impl Subscription {
     /// What Stripe says of it, without our own notes and without what is not in every one of Stripe's answers.
     #[must_use]
     pub fn facts(&self) -> Self {
-        Self { past_due_at: None, dispute: None, next: None, organization: None, buyer: None, ..self.clone() }
+        Self {
+            past_due_at: None,
+            period_paid: None,
+            dispute: None,
+            next: None,
+            organization: None,
+            buyer: None,
+            ..self.clone()
+        }
     }
 
     /// When it will end, if an end is scheduled in either of Stripe's two ways.

@@ -171,15 +171,15 @@ impl App {
     }
 
     async fn ask(&self, subscription: &str) -> Result<Reading, Error> {
-        let read_at_ms = Clock::wall_ms();
+        let version = self.store.version(subscription).await?;
         let asked_at = self.clock.now();
         let fetched = self.stripe.subscription(subscription).await?;
         Ok(Reading {
             subscription: fetched.subscription,
-            invoice: fetched.invoice,
+            invoices: fetched.invoices,
             payment_method: fetched.payment_method,
             asked_at,
-            read_at_ms,
+            version,
         })
     }
 
@@ -212,7 +212,7 @@ impl App {
 
     /// The two clocks.
     pub(super) fn moment(&self) -> Moment {
-        Moment { now: self.clock.now(), wall: Clock::wall(), wall_ms: Clock::wall_ms() }
+        Moment { now: self.clock.now(), wall: Clock::wall() }
     }
 
     /// The trial that this person would get with this organization: one each, ever.
@@ -296,7 +296,8 @@ impl App {
             }
             made => made?,
         };
-        Ok(self.store.link_customer(organization, made).await?)
+        let linked = self.store.link_customer(organization, made).await?;
+        linked.ok_or_else(|| Error::Stripe(stripe::Error::Unknown("the new customer was deleted at once".to_owned())))
     }
 
     /// Closes sessions on other terms, so that only the latest can be paid. One that was paid or has expired in the

@@ -20,11 +20,6 @@ impl Clock {
         Timestamp(jiff::Timestamp::now().as_second())
     }
 
-    /// The same in milliseconds: which of two answers was asked for later.
-    pub fn wall_ms() -> i64 {
-        jiff::Timestamp::now().as_millisecond()
-    }
-
     /// One that says what `seconds` says.
     pub fn from_fn(seconds: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         Self(Arc::new(move || Timestamp(seconds())))

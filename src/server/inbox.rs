@@ -14,8 +14,8 @@ use tokio::sync::{Notify, watch};
 use super::App;
 use super::clock::Clock;
 use super::error::Error;
-use super::store::{Actor, Cause, Consequence, Decision, DisputeRow, InboxEvent, Synced, Told};
-use super::stripe::{DisputeNews, Event, Implies, InvoiceNews, Subject};
+use super::store::{Actor, Cause, Consequence, Decision, DisputeRow, InboxEvent, Synced, Told, ToldInvoice};
+use super::stripe::{DisputeNews, Event, Implies, InvoiceNews, LOST, Subject};
 
 /// How often the worker looks without being called: for retries, and for events that another node received.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -113,7 +113,6 @@ fn subscription_of(subject: &Subject) -> Option<&String> {
         | Subject::PurchasePaid(_)
         | Subject::Dispute(_)
         | Subject::Refund(_)
-        | Subject::RefundFailed(_)
         | Subject::PaymentMethod(_)
         | Subject::CustomerDeleted(_)
         | Subject::Nothing => None,
@@ -164,11 +163,12 @@ async fn settle(app: &App, stored: &InboxEvent, event: Option<Event>) -> Result<
             let Some(subscription) = subscription else {
                 return done(app, id, "the checkout was completed; it made no subscription").await;
             };
-            // What it made is news of its own; it is asked for only where that has not come.
-            let awaited = |status: Option<Status>| status.is_none_or(|status| status == Status::Incomplete);
-            match app.store.settle_or_ask(id, None, Some(subscription.clone()), awaited, Clock::wall()).await? {
-                Consequence::Settled => Ok(()),
-                Consequence::Ask => ask(app, id, &subscription).await,
+            // What it made is news of its own, which does not say what is paid with.
+            match app.store.heard_of(&subscription).await? {
+                Some(heard) if heard.status != Status::Incomplete && heard.payment_method => {
+                    done(app, id, "the subscription that it made is stored").await
+                }
+                _ => ask(app, id, &subscription).await,
             }
         }
         Subject::PurchasePaid(purchase) => {
@@ -178,14 +178,10 @@ async fn settle(app: &App, stored: &InboxEvent, event: Option<Event>) -> Result<
             }
             ignore(app, id, "the purchase is not one of ours").await
         }
-        Subject::Refund(charge) => match app.refunded(&charge, id).await? {
-            Some(why) => ignore(app, id, why).await,
-            None => Ok(()),
-        },
-        Subject::RefundFailed(charge) => match app.refund_failed(&charge, id).await? {
-            Some(why) => ignore(app, id, why).await,
-            None => Ok(()),
-        },
+        Subject::Refund(charge) => {
+            let (organization, decision) = app.weigh(&app.stripe.charge(&charge).await?, id).await?;
+            Ok(app.store.event_done(id, organization, decision, Clock::wall()).await?)
+        }
         Subject::Dispute(news) => settle_dispute(app, id, news).await,
         Subject::PaymentMethod(customer) => look_at_customer(app, id, &customer).await,
         Subject::CustomerDeleted(customer) => {
@@ -235,21 +231,36 @@ async fn settle_invoice(app: &App, event: &str, news: InvoiceNews) -> Result<(),
         // Before the event is settled: whoever is stopped in between does it again, and credits nothing twice.
         app.store.purchase_paid(purchase, None, Actor::Event(event.to_owned()), app.moment()).await?;
     }
-    let subscription = news.subscription.clone();
-    let settled = app.store.settle_or_ask(event, news.invoice, news.subscription, contradicts, Clock::wall()).await?;
-    match (settled, subscription) {
-        (Consequence::Ask, Some(subscription)) => ask(app, event, &subscription).await,
-        (Consequence::Settled | Consequence::Ask, _) => Ok(()),
+    let mut told = news.invoice.map(|invoice| ToldInvoice { invoice, at: Some(news.created) });
+    loop {
+        let moment = app.moment();
+        let (rule, subscription) = (app.access_rule(moment.now), news.subscription.clone());
+        match app.store.settle_or_ask(event, told.clone(), subscription, contradicts, moment, rule).await? {
+            Consequence::Settled => return Ok(()),
+            Consequence::Ask => {
+                return match &news.subscription {
+                    Some(subscription) => ask(app, event, subscription).await,
+                    None => Ok(()),
+                };
+            }
+            Consequence::AskInvoice => told = ask_invoice(app, told).await?,
+        }
     }
 }
 
-/// Stripe's word for a dispute after which the money stays away.
-const LOST: &str = "lost";
+/// The invoice as Stripe has it now. One that is gone was a draft: it is left as it was.
+async fn ask_invoice(app: &App, told: Option<ToldInvoice>) -> Result<Option<ToldInvoice>, Error> {
+    let Some(told) = told else { return Ok(None) };
+    match app.stripe.invoice(&told.invoice.id).await {
+        Err(error) if error.is_missing() => Ok(None),
+        answer => Ok(Some(ToldInvoice { invoice: answer?, at: None })),
+    }
+}
 
 async fn settle_dispute(app: &App, event: &str, news: DisputeNews) -> Result<(), Error> {
     let charge = app.stripe.charge(&news.charge).await?;
     if news.status == LOST {
-        app.lost(&charge, news.amount, event).await?;
+        app.weigh(&charge, event).await?;
     }
     let organization = match &charge.customer {
         Some(customer) => app.store.organization_of_customer(customer).await?,
@@ -258,7 +269,12 @@ async fn settle_dispute(app: &App, event: &str, news: DisputeNews) -> Result<(),
     let Some(organization) = organization else {
         return ignore(app, event, "no organization of ours made the disputed payment").await;
     };
-    let dispute = DisputeRow { id: news.id, charge: news.charge, status: news.status, opened: news.opened };
+    let subscription = match &charge.payment {
+        Some(payment) => app.stripe.subscription_paid_with(payment).await?,
+        None => None,
+    };
+    let DisputeNews { id, charge, status, opened } = news;
+    let dispute = DisputeRow { id, charge, subscription, status, opened };
     let moment = app.moment();
     app.store.dispute(event, &organization, dispute, moment, app.access_rule(moment.now)).await?;
     Ok(())
@@ -277,11 +293,11 @@ async fn look_at_customer(app: &App, event: &str, customer: &str) -> Result<(), 
 }
 
 async fn done(app: &App, event: &str, what: &str) -> Result<(), Error> {
-    Ok(app.store.event_done(event, Decision::applied(what), Clock::wall()).await?)
+    Ok(app.store.event_done(event, None, Decision::applied(what), Clock::wall()).await?)
 }
 
 async fn ignore(app: &App, event: &str, why: &str) -> Result<(), Error> {
-    Ok(app.store.event_done(event, Decision::ignored(why), Clock::wall()).await?)
+    Ok(app.store.event_done(event, None, Decision::ignored(why), Clock::wall()).await?)
 }
 
 /// 5 s, 10 s, 20 s … at most an hour.

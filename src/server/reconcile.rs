@@ -4,8 +4,10 @@
 //! every customer and compares them with what is stored. It only reports unless it is told to repair; a repair ends in
 //! the one sync like everything else.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use domain::invoice::Invoice;
 use domain::organization::OrganizationId;
 use domain::subscription::{Status, Subscription};
 use domain::time::{Seconds, Timestamp};
@@ -13,6 +15,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::App;
 use super::clock::Clock;
+use super::drift::fields;
 pub use super::drift::{Difference, Drift};
 use super::error::Error;
 use super::store::{Actor, Arrival, Cause, Reading, Synced, Task, Told};
@@ -24,6 +27,9 @@ const EVENTS_KEPT: Seconds = Seconds(30 * 86_400);
 const OVERLAP: Seconds = Seconds(3600);
 /// How many organizations are read from the database at a time.
 const BATCH: u32 = 100;
+
+const AT_STRIPE: &str = "at Stripe";
+const SHOULD_BE: &str = "should be";
 
 /// What to compare, and how.
 #[derive(Clone, Debug)]
@@ -158,15 +164,25 @@ impl Run<'_> {
         tell: &mut (impl FnMut(&Drift) + Send),
     ) -> Result<(), Error> {
         self.report.organizations += 1;
+        self.invoices(organization, customer, tell).await?;
         self.pace.tick().await;
-        let (asked_at, read_at_ms) = (self.app.clock.now(), Clock::wall_ms());
+        let asked_at = self.app.clock.now();
+        let versions = self.app.store.versions(organization).await?;
         let stored = self.app.store.subscriptions(organization).await?;
+        let paid_with = self.app.store.payment_method(organization).await?;
         let at_stripe = self.app.stripe.subscriptions_of(customer).await?;
+        let reading = |fetched: Fetched| Reading {
+            version: versions.get(&fetched.subscription.id).copied(),
+            subscription: fetched.subscription,
+            invoices: fetched.invoices,
+            payment_method: fetched.payment_method,
+            asked_at,
+        };
         for known in &stored {
             let gone = !at_stripe.iter().any(|fetched| fetched.subscription.id == known.id);
             if gone && known.customer == customer && !known.status.is_terminal() {
-                let ended = Fetched { subscription: ended(known, asked_at), invoice: None, payment_method: None };
-                let repaired = self.repair(ended, asked_at, read_at_ms).await?;
+                let ended = Fetched { subscription: ended(known, asked_at), invoices: vec![], payment_method: None };
+                let repaired = self.repair(reading(ended)).await?;
                 self.found(Some(organization), Difference::Unknown(known.id.clone()), repaired, tell);
             }
         }
@@ -177,8 +193,11 @@ impl Run<'_> {
             .collect();
         for fetched in at_stripe {
             let known = stored.iter().find(|known| known.id == fetched.subscription.id);
-            if let Some(what) = difference(known, &fetched.subscription) {
-                let repaired = self.repair(fetched, asked_at, read_at_ms).await?;
+            // Of several that run each may be paid with something else.
+            let pays = running.len() == 1 && running.contains(&fetched.subscription.id);
+            let pays_otherwise = (pays && fetched.payment_method != paid_with).then_some(Difference::PaymentMethod);
+            if let Some(what) = difference(known, &fetched.subscription).or(pays_otherwise) {
+                let repaired = self.repair(reading(fetched)).await?;
                 self.found(Some(organization), what, repaired, tell);
             }
         }
@@ -186,11 +205,30 @@ impl Run<'_> {
         if running.len() > 1 {
             self.found(Some(organization), Difference::Several(running), false, tell);
         }
-        self.tier(organization, tell).await?;
+        self.access(organization, tell).await
+    }
+
+    /// The invoices come first: by them goes what an ended subscription was paid for.
+    async fn invoices(
+        &mut self,
+        organization: &OrganizationId,
+        customer: &str,
+        tell: &mut (impl FnMut(&Drift) + Send),
+    ) -> Result<(), Error> {
+        self.pace.tick().await;
+        let at_stripe = self.app.stripe.invoices_of(customer).await?;
+        let stored = self.app.store.latest_invoices(organization).await?;
+        let differing: Vec<_> = at_stripe.iter().filter_map(|theirs| invoice_difference(&stored, theirs)).collect();
+        if differing.is_empty() {
+            return Ok(());
+        }
         if self.scope.repair {
-            self.pace.tick().await;
-            let invoices = self.app.stripe.invoices_of(customer).await?;
-            self.app.store.keep_invoices(organization, invoices).await?;
+            let now = self.app.clock.now();
+            let rule = self.app.access_rule(now);
+            self.app.store.keep_invoices(organization, at_stripe, Actor::Reconciliation, now, rule).await?;
+        }
+        for what in differing {
+            self.found(Some(organization), what, self.scope.repair, tell);
         }
         Ok(())
     }
@@ -220,41 +258,29 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Whether the stored tier follows from what is stored.
-    async fn tier(
+    /// Whether the tier, and everything about it, follows from what is stored.
+    async fn access(
         &mut self,
         organization: &OrganizationId,
         tell: &mut (impl FnMut(&Drift) + Send),
     ) -> Result<(), Error> {
         let now = self.app.clock.now();
-        let Some(stored) = self.app.store.organization(organization).await? else { return Ok(()) };
-        let subscriptions = self.app.store.subscriptions(organization).await?;
-        let granted = self.app.store.granted_plan(organization).await?;
-        let right = (self.app.access_rule(now))(&subscriptions, granted.as_ref()).tier;
-        if right == stored.tier {
-            return Ok(());
-        }
+        let unsettled = self.app.store.unsettled(organization, self.app.access_rule(now)).await?;
+        let Some((stored, right)) = unsettled else { return Ok(()) };
         if self.scope.repair {
             let rule = self.app.access_rule(now);
             self.app.store.review(organization, Actor::Reconciliation, now, rule).await?;
         }
-        let what = Difference::Tier { stored: stored.tier, right };
+        let what = Difference::Access(fields(&stored, &right, SHOULD_BE));
         self.found(Some(organization), what, self.scope.repair, tell);
         Ok(())
     }
 
-    async fn repair(&self, fetched: Fetched, asked_at: Timestamp, read_at_ms: i64) -> Result<bool, Error> {
+    async fn repair(&self, reading: Reading) -> Result<bool, Error> {
         if !self.scope.repair {
             return Ok(false);
         }
-        let subscription = fetched.subscription.id.clone();
-        let reading = Reading {
-            subscription: fetched.subscription,
-            invoice: fetched.invoice,
-            payment_method: fetched.payment_method,
-            asked_at,
-            read_at_ms,
-        };
+        let subscription = reading.subscription.id.clone();
         let told = Told::Answer(Box::new(reading));
         let synced = self.app.sync_told(told, &subscription, Cause::actor(Actor::Reconciliation)).await?;
         // Where another answer came in between, it says what is true as well.
@@ -302,13 +328,14 @@ fn difference(known: Option<&Subscription>, at_stripe: &Subscription) -> Option<
     if ours == theirs {
         return None;
     }
-    let show = |subscription: &Subscription| serde_json::to_value(subscription).unwrap_or_default();
-    let (ours, theirs) = (show(&ours), show(&theirs));
-    let fields = theirs.as_object().into_iter().flatten().filter(|(field, value)| ours.get(field) != Some(value));
-    let fields = fields
-        .map(|(field, value)| format!("{field}: {}, at Stripe {value}", ours.get(field).unwrap_or_default()))
-        .collect();
-    Some(Difference::Differs { subscription: id, fields })
+    Some(Difference::Differs { subscription: id, fields: fields(&ours, &theirs, AT_STRIPE) })
+}
+
+fn invoice_difference(stored: &HashMap<String, Invoice>, at_stripe: &Invoice) -> Option<Difference> {
+    let invoice = at_stripe.id.clone();
+    let Some(stored) = stored.get(&invoice) else { return Some(Difference::Invoice { invoice, fields: vec![] }) };
+    let fields = fields(&stored.facts(), &at_stripe.facts(), AT_STRIPE);
+    (!fields.is_empty()).then_some(Difference::Invoice { invoice, fields })
 }
 
 /// Repairs on a schedule, until the process stops. Of several nodes one does it each time.

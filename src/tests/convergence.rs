@@ -249,24 +249,36 @@ impl World {
                 ours.status.as_str(),
                 ours.price,
                 ours.quantity,
+                ours.period_start.0,
                 ours.period_end.0,
                 ours.cancel_at_period_end,
                 ours.cancel_at.map(|at| at.0),
-                ours.ended_at.map(|at| at.0)
+                ours.ended_at.map(|at| at.0),
+                ours.trial_end.map(|at| at.0),
+                ours.pending.as_ref().map(|pending| &pending.price),
             ]);
             let truth = json!([
                 theirs["status"],
                 item["price"]["id"],
                 item["quantity"],
+                item["current_period_start"],
                 item["current_period_end"],
                 theirs["cancel_at_period_end"],
                 theirs["cancel_at"],
-                theirs["ended_at"]
+                theirs["ended_at"],
+                theirs["trial_end"],
+                theirs["pending_update"]["subscription_items"][0]["price"]["id"],
             ]);
             assert_eq!(mirrored, truth, "{theirs}");
         }
+        let invoices = match &organization.customer {
+            Some(id) => self.stripe(&format!("/v1/invoices?customer={id}&limit=100")).await,
+            None => json!({"data": []}),
+        };
+        let invoices = invoices["data"].as_array().unwrap();
         let now = self.sandbox.now();
-        let best = at_stripe.iter().filter_map(|it| gives(it, now, &stored)).max_by_key(|plan| rank(plan));
+        let gives = |theirs| gives(theirs, now, &stored, invoices);
+        let best = at_stripe.iter().filter_map(gives).max_by_key(|plan| rank(plan));
         assert_eq!(organization.tier.as_str(), best.unwrap_or("free"), "{at_stripe:#?}\n{stored:#?}");
         assert_eq!(customer.browser.organization().await["subscriptionTier"], organization.tier.as_str());
     }
@@ -277,7 +289,7 @@ fn rank(plan: &str) -> Option<usize> {
 }
 
 /// What a subscription gives, by the words of the policy: the grace alone goes by our own note.
-fn gives(theirs: &Value, now: i64, stored: &[Subscription]) -> Option<&'static str> {
+fn gives(theirs: &Value, now: i64, stored: &[Subscription], invoices: &[Value]) -> Option<&'static str> {
     let price = theirs["items"]["data"][0]["price"]["id"].as_str()?;
     let plan = ["starter", "pro", "scale"].into_iter().find(|plan| price.contains(plan))?;
     let ours = stored.iter().find(|ours| theirs["id"] == ours.id)?;
@@ -285,10 +297,25 @@ fn gives(theirs: &Value, now: i64, stored: &[Subscription]) -> Option<&'static s
     let gives = match theirs["status"].as_str()? {
         "active" | "trialing" => true,
         "past_due" => ours.past_due_at.is_some_and(|since| now < since.0 + 7 * 86_400),
-        "canceled" => now < end && ours.past_due_at.is_none(),
+        "canceled" => now < end && !ended_in_trial(theirs) && invoices.iter().any(|it| pays_period_of(theirs, it)),
         _ => false,
     };
     gives.then_some(plan)
+}
+
+fn ended_in_trial(theirs: &Value) -> bool {
+    theirs["trial_end"].as_i64().is_some_and(|trial_end| theirs["ended_at"].as_i64().unwrap() <= trial_end)
+}
+
+/// Whether an invoice is paid and has a line for the subscription's whole last period.
+fn pays_period_of(theirs: &Value, invoice: &Value) -> bool {
+    let whole = |line: &Value| {
+        let details = &line["parent"]["subscription_item_details"];
+        details["subscription"] == theirs["id"]
+            && details["proration"] == false
+            && line["period"]["start"] == theirs["items"]["data"][0]["current_period_start"]
+    };
+    invoice["status"] == "paid" && invoice["lines"]["data"].as_array().unwrap().iter().any(whole)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -126,6 +126,69 @@ async fn every_order_of_a_subscriptions_events_ends_in_the_same_state() {
     }
 }
 
+/// A plan whose renewal has failed; the events of that are not delivered.
+async fn renewal_failed_unheard(world: &World) -> (Browser, String, HashSet<String>) {
+    let browser = paid_unheard(world, "pro").await;
+    let mut known = HashSet::new();
+    world.deliver_since(&mut known).await;
+    assert_eq!(tier(&browser).await, "pro");
+    world.control("/sandbox/payments", json!({"fail_next": 1})).await;
+    world.control("/sandbox/clock", json!({"months": 1})).await;
+    world.control("/sandbox/clock", json!({"advance_seconds": 7200})).await;
+    let subscription = world.stripe("/v1/subscriptions").await["data"][0].clone();
+    assert_eq!(subscription["status"], "past_due");
+    (browser, subscription["id"].as_str().unwrap().to_owned(), known)
+}
+
+impl World {
+    /// Delivers the end of a subscription, then everything else that is not known yet.
+    async fn deliver_the_end_first(&self, known: &mut HashSet<String>) {
+        let events = self.events_since(known).await;
+        let end = events.iter().find(|event| event["type"] == "customer.subscription.deleted").unwrap();
+        self.deliver_event(end).await;
+        self.worked_off().await;
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_comes_before_the_failed_payment_was_not_paid_for() {
+    let world = World::start().await;
+    let (browser, id, mut known) = renewal_failed_unheard(&world).await;
+    world.stripe_delete(&format!("/v1/subscriptions/{id}")).await;
+    world.deliver_the_end_first(&mut known).await;
+    assert_eq!(tier(&browser).await, "free");
+    world.deliver_since(&mut known).await;
+    assert_eq!(tier(&browser).await, "free");
+}
+
+#[tokio::test]
+async fn an_end_that_comes_before_the_payment_is_paid_for() {
+    let world = World::start().await;
+    let (browser, id, mut known) = renewal_failed_unheard(&world).await;
+    world.deliver_since(&mut known).await;
+    let invoice = world.stripe("/v1/invoices").await["data"][0]["id"].as_str().unwrap().to_owned();
+    world.stripe_post(&format!("/v1/invoices/{invoice}/pay"), &[]).await;
+    world.stripe_delete(&format!("/v1/subscriptions/{id}")).await;
+    world.deliver_the_end_first(&mut known).await;
+    let (status, _) = browser.read("/settings/billing").await;
+    assert_eq!(status, StatusCode::OK);
+    world.deliver_since(&mut known).await;
+    assert_eq!(tier(&browser).await, "pro", "it was paid, then ended");
+}
+
+#[tokio::test]
+async fn what_is_paid_after_the_end_counts_from_then_on() {
+    let world = World::start().await;
+    let (browser, id, mut known) = renewal_failed_unheard(&world).await;
+    world.stripe_delete(&format!("/v1/subscriptions/{id}")).await;
+    world.deliver_since(&mut known).await;
+    assert_eq!(tier(&browser).await, "free");
+    let invoice = world.stripe("/v1/invoices").await["data"][0]["id"].as_str().unwrap().to_owned();
+    world.stripe_post(&format!("/v1/invoices/{invoice}/pay"), &[]).await;
+    world.deliver_since(&mut known).await;
+    assert_eq!(tier(&browser).await, "pro", "until the end of the period that is paid now");
+}
+
 #[tokio::test]
 async fn a_scheduled_change_outlasts_what_else_happens_to_its_subscription() {
     let world = World::start().await;
@@ -302,7 +365,9 @@ async fn a_poisoned_event_is_set_aside_and_holds_nobody_up() {
         }
     }
     assert_eq!(attempts, 12);
-    for event in world.events().await {
+    // A completed checkout is asked what its subscription is paid with, which fails as well.
+    let others = world.events().await.into_iter().filter(|event| event["type"] != "checkout.session.completed");
+    for event in others {
         world.deliver_event(&event).await;
     }
     world.worked_off().await;

@@ -40,6 +40,30 @@ async fn operators_see_what_happened_and_put_it_right() {
     assert_eq!(browser.get("/settings/billing").await.status(), StatusCode::OK);
 }
 
+#[tokio::test]
+async fn what_is_shown_beside_a_subscription_is_compared_as_well() {
+    let world = World::start().await;
+    let browser = world.signed_in("ada").await;
+    let page = browser.check_out(&[("plan", "pro")]).await;
+    browser.get(&browser.pay(&page).await).await;
+    world.settled().await;
+    assert_eq!(world.reconcile(false).await.drifts, 0);
+    for damage in [
+        "UPDATE invoices SET status = 'open'",
+        "DELETE FROM invoices",
+        "UPDATE organizations SET payment_method = NULL",
+        "UPDATE organizations SET paid_until = 1",
+        "UPDATE organizations SET tier_reason = 'granted'",
+    ] {
+        sqlx::query(damage).execute(&world.database().await).await.unwrap();
+        let found = world.reconcile(false).await;
+        assert_eq!((found.drifts, found.repaired), (1, 0), "{damage}");
+        let repaired = world.reconcile(true).await;
+        assert_eq!((repaired.drifts, repaired.repaired), (1, 1), "{damage}");
+        assert_eq!(world.reconcile(false).await.drifts, 0, "{damage}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_there_is_said_with_what_to_do() {
     let world = World::start().await;

@@ -297,6 +297,34 @@ async fn a_pack_whose_dispute_is_lost_goes_and_one_that_is_won_stays() {
 }
 
 #[tokio::test]
+async fn a_dispute_of_a_pack_leaves_the_plan_alone_and_one_of_the_plan_the_pack() {
+    for (pack_last, tier, left) in [(true, "plus", 0), (false, "free", 250)] {
+        let world = World::with_catalog("chat").await;
+        let ada = world.signed_in("ada").await;
+        let (service, organization) = (Service::new(&world).await, id_of(&ada).await);
+        let plan = async || drop(ada.get(&ada.pay(&ada.check_out(&[("plan", "plus")]).await).await).await);
+        let pack = async || drop(ada.get(&ada.pay(&buy(&ada, "credits").await).await).await);
+        if pack_last {
+            plan().await;
+            world.control("/sandbox/clock", json!({"advance_seconds": 60})).await;
+            pack().await;
+        } else {
+            pack().await;
+            world.control("/sandbox/clock", json!({"advance_seconds": 60})).await;
+            plan().await;
+        }
+        // The sandbox disputes a customer's latest payment.
+        let customer = world.stripe("/v1/customers").await["data"][0]["id"].clone();
+        let dispute = world.control("/sandbox/disputes", json!({"customer": customer})).await;
+        let close = format!("/sandbox/disputes/{}/close", dispute["id"].as_str().unwrap());
+        world.control(&close, json!({"outcome": "lost"})).await;
+        world.settled().await;
+        assert_eq!(ada.organization().await["subscriptionTier"], tier, "the pack was last: {pack_last}");
+        assert_eq!(credits(&service, &organization).await, left, "the pack was last: {pack_last}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_used_while_a_pack_is_paid_back_is_used_once() {
     let world = World::with_catalog("chat").await;
     let (ada, service, organization) = with_pack(&world).await;

@@ -264,14 +264,13 @@ impl Victim {
 fn tables() -> Vec<String> {
     let folder = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap();
     let files = folder.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|it| it == "sql"));
-    files
-        .flat_map(|path| {
-            let text = std::fs::read_to_string(path).unwrap();
-            let names =
-                text.split("CREATE TABLE ").skip(1).map(|rest| rest.split([' ', '(']).next().unwrap().to_owned());
-            names.collect::<Vec<_>>()
-        })
-        .collect()
+    let all: Vec<String> = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    let after = |words: &str| {
+        let rests = all.iter().flat_map(move |text| text.split(words).skip(1));
+        rests.map(|rest| rest.split([' ', '(', ';']).next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let dropped = after("DROP TABLE ");
+    after("CREATE TABLE ").into_iter().filter(|table| !dropped.contains(table)).collect()
 }
 
 fn text_of(row: &AnyRow) -> String {

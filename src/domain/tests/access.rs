@@ -110,6 +110,23 @@ fn an_end_for_want_of_payment_was_not_paid_for() {
 }
 
 #[test]
+fn what_an_ended_one_was_paid_for_goes_by_its_invoice() {
+    let noted = |past_due_at, period_paid| Subscription {
+        past_due_at,
+        period_paid,
+        ended_at: Some(Timestamp(14 * DAY)),
+        ..subscription(Status::Canceled)
+    };
+    let paid = answer("pro", Reason::PaidUntilEnd, Some(30 * DAY));
+    let unpaid = answer("free", Reason::Ended, None);
+    let failed = Some(Timestamp(0));
+    assert_eq!(access(&noted(failed, Some(true)), 14 * DAY), paid, "whatever was noted");
+    assert_eq!(access(&noted(None, Some(false)), 14 * DAY), unpaid, "also where no failure was heard of");
+    assert_eq!(access(&noted(None, None), 14 * DAY), paid, "the note stands in for an invoice that is not known");
+    assert_eq!(access(&noted(failed, None), 14 * DAY), unpaid);
+}
+
+#[test]
 fn a_scheduled_end_changes_nothing_until_it_comes() {
     for status in [Status::Trialing, Status::Active] {
         let scheduled = Subscription { cancel_at_period_end: true, ..subscription(status) };

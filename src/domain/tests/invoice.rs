@@ -1,6 +1,8 @@
 //! Which of two tellings of an invoice counts.
 
-use crate::invoice::{Invoice, Status};
+use std::cmp::Ordering;
+
+use crate::invoice::{Invoice, Place, Status};
 use crate::money::Currency;
 use crate::time::Timestamp;
 
@@ -9,6 +11,7 @@ fn invoice(status: Status, attempts: u32) -> Invoice {
         id: "in_1".to_owned(),
         customer: "cus_1".to_owned(),
         subscription: None,
+        bills_from: None,
         number: None,
         status,
         currency: Currency::parse("usd").unwrap(),
@@ -27,8 +30,14 @@ fn an_invoice_only_goes_forward() {
     for (later, status) in Status::ALL.into_iter().enumerate() {
         for (earlier, before) in Status::ALL.into_iter().enumerate() {
             let final_ones = [Status::Void, Status::Paid];
-            let expected = later >= earlier || (final_ones.contains(&status) && final_ones.contains(&before));
-            assert_eq!(invoice(status, 0).replaces(&invoice(before, 0)), expected, "{before:?} -> {status:?}");
+            let expected = match (final_ones.contains(&status) && final_ones.contains(&before), later.cmp(&earlier)) {
+                (_, Ordering::Equal) => Place::Same,
+                (true, _) => Place::Unknown,
+                (false, Ordering::Greater) => Place::Newer,
+                (false, Ordering::Less) => Place::Older,
+            };
+            let at = Some(Timestamp(1));
+            assert_eq!(invoice(status, 0).place(at, &invoice(before, 0), at), expected, "{before:?} -> {status:?}");
         }
     }
 }
@@ -36,8 +45,25 @@ fn an_invoice_only_goes_forward() {
 #[test]
 fn of_two_open_ones_the_one_with_more_attempts_is_later() {
     let (first, second) = (invoice(Status::Open, 1), invoice(Status::Open, 2));
-    assert!(second.replaces(&first) && !first.replaces(&second) && first.replaces(&first));
-    assert!(invoice(Status::Paid, 1).replaces(&second), "a payment ends the attempts");
+    let (early, late) = (Some(Timestamp(1)), Some(Timestamp(2)));
+    assert_eq!(second.place(early, &first, late), Place::Newer, "whenever it was told");
+    assert_eq!(first.place(late, &second, early), Place::Older);
+    assert_eq!(invoice(Status::Paid, 1).place(early, &second, late), Place::Newer, "a payment ends the attempts");
+}
+
+#[test]
+fn where_it_stands_still_the_later_telling_counts() {
+    let (waits, given_up) =
+        (Invoice { next_attempt: Some(Timestamp(99)), ..invoice(Status::Open, 4) }, invoice(Status::Open, 4));
+    let at =
+        |told: Option<i64>, stored: Option<i64>| given_up.place(told.map(Timestamp), &waits, stored.map(Timestamp));
+    assert_eq!(at(Some(2), Some(1)), Place::Newer);
+    assert_eq!(at(Some(1), Some(2)), Place::Older);
+    assert_eq!(at(Some(1), Some(1)), Place::Unknown, "one second has no order");
+    assert_eq!(at(Some(1), None), Place::Unknown, "an answer has no place among events");
+    assert_eq!(at(None, Some(1)), Place::Newer, "an answer is how it stands");
+    let elsewhere = Invoice { hosted_url: Some("https://pay.example/2".to_owned()), ..waits.clone() };
+    assert_eq!(elsewhere.place(Some(Timestamp(1)), &waits, None), Place::Same);
 }
 
 #[test]

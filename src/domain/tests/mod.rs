@@ -91,6 +91,7 @@ fn subscription(status: Status) -> Subscription {
         trial_start: None,
         trial_end: None,
         past_due_at: None,
+        period_paid: None,
         livemode: false,
     }
 }

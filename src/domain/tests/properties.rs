@@ -30,6 +30,7 @@ prop_compose! {
             option::of(timestamp()),
         ],
         flags in any::<[bool; 2]>(),
+        period_paid in any::<Option<bool>>(),
         dispute in prop::sample::select(vec![None, Some(Dispute::Open), Some(Dispute::Lost)]),
     ) -> Subscription {
         Subscription {
@@ -44,6 +45,7 @@ prop_compose! {
             trial_start: optional[3],
             trial_end: optional[4],
             past_due_at: optional[5],
+            period_paid,
             livemode: flags[1],
             dispute,
             ..super::subscription(status)

@@ -1,13 +1,11 @@
 //! Automatic top-ups in words: what was agreed to, what was spent this month, and what stands in the way.
 
-use domain::access::Reason;
 use domain::catalog::{Meter, Pack};
 use domain::entitlement::Standing;
 use domain::money::{Money, group_thousands};
-use domain::organization::OrganizationId;
 use domain::plan::MeterId;
 use domain::time::Timestamp;
-use domain::top_up::{Pause, month, owes, proposed_threshold};
+use domain::top_up::{Pause, month, proposed_threshold};
 use domain::window::Zone;
 
 use super::{day_in, format_in};
@@ -25,7 +23,7 @@ impl App {
         let organization = &standing.organization;
         let settings = self.store.top_up_settings(organization).await?;
         let under_way = self.store.top_ups_under_way(organization).await?;
-        let owing = self.owing(organization, standing).await?;
+        let owing = self.store.owing(organization).await?;
         let mut views = Vec::new();
         for meter in &self.catalog.meters {
             let packs: Vec<&Pack> = self.packs_for_sale(meter).collect();
@@ -47,12 +45,6 @@ impl App {
             });
         }
         Ok(views)
-    }
-
-    /// Whether something is owed or disputed: then nothing is sold by itself.
-    async fn owing(&self, organization: &OrganizationId, standing: &Standing) -> Result<bool, Error> {
-        let known = self.store.subscriptions(organization).await?;
-        Ok(standing.reason == Reason::Disputed || known.iter().any(|subscription| owes(subscription.status)))
     }
 
     fn money(&self, amount: i64) -> Money {

@@ -172,25 +172,6 @@ impl Store {
         Ok(revision.unwrap_or_default())
     }
 
-    /// Notes the Stripe customer of an organization that has none yet, and answers with the one that counts.
-    pub async fn link_customer(&self, organization: &OrganizationId, customer: String) -> Result<String, Error> {
-        let organization = organization.0.clone();
-        self.write(move |connection| {
-            Box::pin(async move {
-                let linked: String = sqlx::query_scalar(
-                    "UPDATE organizations SET stripe_customer_id = COALESCE(stripe_customer_id, $2)
-                     WHERE id = $1 RETURNING stripe_customer_id",
-                )
-                .bind(organization)
-                .bind(customer)
-                .fetch_one(connection)
-                .await?;
-                Ok(linked)
-            })
-        })
-        .await
-    }
-
     /// The organizations whose tier is due for a change by time alone.
     pub async fn organizations_due(&self, now: Timestamp) -> Result<Vec<OrganizationId>, Error> {
         let ids: Vec<String> = sqlx::query_scalar(

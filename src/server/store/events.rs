@@ -104,9 +104,18 @@ impl Store {
     }
 
     /// Notes what became of an event that changed nothing else.
-    pub async fn event_done(&self, id: &str, decision: Decision, wall: Timestamp) -> Result<(), Error> {
+    pub async fn event_done(
+        &self,
+        id: &str,
+        organization: Option<OrganizationId>,
+        decision: Decision,
+        wall: Timestamp,
+    ) -> Result<(), Error> {
         let id = id.to_owned();
-        self.write(move |connection| Box::pin(async move { finish(connection, &id, None, decision, wall).await })).await
+        self.write(move |connection| {
+            Box::pin(async move { finish(connection, &id, organization.as_ref(), decision, wall).await })
+        })
+        .await
     }
 
     /// Notes a failure: the event is tried again after `wait`, or set aside after too many attempts.

@@ -1,21 +1,25 @@
 //! Our mirror of Stripe's invoices, for the list that a customer sees, and what an invoice's event settles.
 
-use domain::invoice::{Invoice, Status};
+use std::collections::HashMap;
+
+use domain::invoice::{Invoice, Place, Status};
 use domain::money::Currency;
-use domain::organization::OrganizationId;
-use domain::subscription;
+use domain::organization::{Organization, OrganizationId};
+use domain::subscription::{self, Subscription};
 use domain::time::Timestamp;
 use sqlx::{AnyConnection, FromRow};
 
-use super::accounts::lock;
-use super::sync::touch;
-use super::{Decision, Error, Store, events};
+use super::accounts::{lock, lock_by_customer};
+use super::sync::{Decide, settle, touch};
+use super::{Actor, Decision, Error, Moment, Store, events};
 
 #[derive(FromRow)]
 struct Row {
     id: String,
     customer_id: String,
     subscription_id: Option<String>,
+    bills_from: Option<i64>,
+    told_at: Option<i64>,
     number: Option<String>,
     status: String,
     currency: String,
@@ -38,6 +42,7 @@ impl Row {
             id: self.id,
             customer: self.customer_id,
             subscription: self.subscription_id,
+            bills_from: self.bills_from.map(Timestamp),
             number: self.number,
             total: self.total,
             remaining: self.remaining,
@@ -56,6 +61,17 @@ pub enum Consequence {
     Settled,
     /// It contradicts what is stored: Stripe must be asked about the subscription.
     Ask,
+    /// It is not known whether the invoice that is stored is older: Stripe must be asked about the invoice.
+    AskInvoice,
+}
+
+/// An invoice as it was told.
+#[derive(Clone, Debug)]
+pub struct ToldInvoice {
+    /// How it stands.
+    pub invoice: Invoice,
+    /// When Stripe made the event that says so; `None` where Stripe was asked.
+    pub at: Option<Timestamp>,
 }
 
 impl Store {
@@ -78,20 +94,30 @@ impl Store {
         rows.into_iter().map(Row::read).collect()
     }
 
+    /// An organization's latest invoices by their id, drafts as well: more than a page of Stripe's list has.
+    pub async fn latest_invoices(&self, organization: &OrganizationId) -> Result<HashMap<String, Invoice>, Error> {
+        let rows: Vec<Row> =
+            sqlx::query_as("SELECT * FROM invoices WHERE organization_id = $1 ORDER BY created_at DESC LIMIT 200")
+                .bind(&organization.0)
+                .fetch_all(&self.pool)
+                .await?;
+        rows.into_iter().map(|row| Ok((row.id.clone(), row.read()?))).collect()
+    }
+
     /// Keeps invoices that a list had, for the reconciliation.
-    pub async fn keep_invoices(&self, organization: &OrganizationId, invoices: Vec<Invoice>) -> Result<(), Error> {
+    pub async fn keep_invoices(
+        &self,
+        organization: &OrganizationId,
+        invoices: Vec<Invoice>,
+        actor: Actor,
+        now: Timestamp,
+        decide: impl Decide,
+    ) -> Result<(), Error> {
         let organization = organization.clone();
         self.write(move |connection| {
             Box::pin(async move {
-                if lock(connection, &organization).await?.is_none() {
-                    return Ok(());
-                }
-                let mut new = false;
-                for invoice in &invoices {
-                    new |= keep(connection, &organization, invoice).await?;
-                }
-                if new {
-                    touch(connection, &organization).await?;
+                if let Some(organization) = lock(connection, &organization).await? {
+                    keep_all(connection, &organization, &invoices, &actor, now, decide).await?;
                 }
                 Ok(())
             })
@@ -104,21 +130,27 @@ impl Store {
     pub async fn settle_or_ask(
         &self,
         event: &str,
-        invoice: Option<Invoice>,
+        told: Option<ToldInvoice>,
         subscription: Option<String>,
         contradicts: impl FnOnce(Option<subscription::Status>) -> bool + Send + 'static,
-        wall: Timestamp,
+        moment: Moment,
+        decide: impl Decide,
     ) -> Result<Consequence, Error> {
         let event = event.to_owned();
         self.write(move |connection| {
             Box::pin(async move {
-                let customer = invoice.as_ref().map(|invoice| invoice.customer.clone());
+                let customer = told.as_ref().map(|told| told.invoice.customer.clone());
                 let organization = owner(connection, customer).await?;
                 let mut new = false;
-                if let (Some(organization), Some(invoice)) = (&organization, &invoice) {
-                    new = keep(connection, organization, invoice).await?;
-                    if new {
-                        touch(connection, organization).await?;
+                if let (Some(organization), Some(told)) = (&organization, &told) {
+                    match keep(connection, &organization.id, &told.invoice, told.at).await? {
+                        Place::Newer => {
+                            let (actor, invoices) = (Actor::Event(event.clone()), [&told.invoice]);
+                            follow(connection, organization, &invoices, &actor, moment.now, decide).await?;
+                            new = true;
+                        }
+                        Place::Same | Place::Older => {}
+                        Place::Unknown => return Ok(Consequence::AskInvoice),
                     }
                 }
                 if let Some(subscription) = subscription
@@ -131,7 +163,8 @@ impl Store {
                     (Some(_), true) => Decision::applied("the invoice is stored"),
                     (Some(_), false) => Decision::applied("nothing new"),
                 };
-                events::finish(connection, &event, organization.as_ref(), decision, wall).await?;
+                let organization = organization.map(|organization| organization.id);
+                events::finish(connection, &event, organization.as_ref(), decision, moment.wall).await?;
                 Ok(Consequence::Settled)
             })
         })
@@ -140,14 +173,11 @@ impl Store {
 }
 
 /// The organization that a customer stands for, locked until the transaction ends.
-async fn owner(connection: &mut AnyConnection, customer: Option<String>) -> Result<Option<OrganizationId>, Error> {
-    let Some(customer) = customer else { return Ok(None) };
-    let id: Option<String> = sqlx::query_scalar("SELECT id FROM organizations WHERE stripe_customer_id = $1")
-        .bind(customer)
-        .fetch_optional(&mut *connection)
-        .await?;
-    let Some(id) = id.map(OrganizationId) else { return Ok(None) };
-    Ok(lock(connection, &id).await?.map(|organization| organization.id))
+async fn owner(connection: &mut AnyConnection, customer: Option<String>) -> Result<Option<Organization>, Error> {
+    match customer {
+        Some(customer) => lock_by_customer(connection, &customer).await,
+        None => Ok(None),
+    }
 }
 
 async fn status_of(connection: &mut AnyConnection, subscription: &str) -> Result<Option<subscription::Status>, Error> {
@@ -158,31 +188,115 @@ async fn status_of(connection: &mut AnyConnection, subscription: &str) -> Result
     Ok(status.as_deref().and_then(subscription::Status::parse))
 }
 
-/// Keeps an invoice unless a later telling of it is stored. Says whether anything is new.
+/// Keeps invoices of a locked organization as Stripe answered, and what follows from them. Says whether anything is new.
+pub(super) async fn keep_all(
+    connection: &mut AnyConnection,
+    organization: &Organization,
+    invoices: &[Invoice],
+    actor: &Actor,
+    now: Timestamp,
+    decide: impl Decide,
+) -> Result<bool, Error> {
+    let mut new = Vec::new();
+    for invoice in invoices {
+        if keep(connection, &organization.id, invoice, None).await? == Place::Newer {
+            new.push(invoice);
+        }
+    }
+    if !new.is_empty() {
+        follow(connection, organization, &new, actor, now, decide).await?;
+    }
+    Ok(!new.is_empty())
+}
+
+/// What follows from invoices that are new: what an ended subscription was paid for goes by its invoice.
+async fn follow(
+    connection: &mut AnyConnection,
+    organization: &Organization,
+    new: &[&Invoice],
+    actor: &Actor,
+    now: Timestamp,
+    decide: impl Decide,
+) -> Result<(), Error> {
+    for invoice in new {
+        if bills_last_period(connection, invoice).await? {
+            settle(connection, organization, actor, now, decide).await?;
+            break;
+        }
+    }
+    touch(connection, &organization.id).await
+}
+
+/// Whether an invoice says if the last period of an ended subscription was paid.
+async fn bills_last_period(connection: &mut AnyConnection, invoice: &Invoice) -> Result<bool, Error> {
+    let (Some(subscription), Some(Timestamp(start))) = (&invoice.subscription, invoice.bills_from) else {
+        return Ok(false);
+    };
+    let ended: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM subscriptions WHERE id = $1 AND period_start = $2 AND status = 'canceled'",
+    )
+    .bind(subscription)
+    .bind(start)
+    .fetch_one(connection)
+    .await?;
+    Ok(ended > 0)
+}
+
+/// Whether an invoice of the period that a subscription is in is stored.
+pub(super) async fn knows_period_of(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    subscription: &Subscription,
+) -> Result<bool, Error> {
+    let known: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM invoices WHERE organization_id = $1 AND subscription_id = $2 AND bills_from = $3",
+    )
+    .bind(&organization.0)
+    .bind(&subscription.id)
+    .bind(subscription.period_start.0)
+    .fetch_one(connection)
+    .await?;
+    Ok(known > 0)
+}
+
+/// Keeps an invoice that was told at a time (`None` for an answer) where that is newer than what is stored of it, and
+/// says whether it is.
 pub(super) async fn keep(
     connection: &mut AnyConnection,
     organization: &OrganizationId,
     invoice: &Invoice,
-) -> Result<bool, Error> {
+    told_at: Option<Timestamp>,
+) -> Result<Place, Error> {
     let stored: Option<Row> = sqlx::query_as("SELECT * FROM invoices WHERE id = $1 AND organization_id = $2")
         .bind(&invoice.id)
         .bind(&organization.0)
         .fetch_optional(&mut *connection)
         .await?;
     if let Some(stored) = stored {
-        let stored = stored.read()?;
-        if stored == *invoice || !invoice.replaces(&stored) {
-            return Ok(false);
+        let stored_at = stored.told_at.map(Timestamp);
+        let place = invoice.place(told_at, &stored.read()?, stored_at);
+        if place == Place::Same && stored_at.is_some() && stored_at < told_at {
+            // It stood so until then, at least.
+            sqlx::query("UPDATE invoices SET told_at = $2 WHERE id = $1")
+                .bind(&invoice.id)
+                .bind(told_at.map(|at| at.0))
+                .execute(&mut *connection)
+                .await?;
+        }
+        if place != Place::Newer {
+            return Ok(place);
         }
     }
     sqlx::query(
         "INSERT INTO invoices (id, organization_id, customer_id, subscription_id, number, status, currency, total,
-             remaining, attempts, next_attempt_at, created_at, hosted_url, pdf_url)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             remaining, attempts, next_attempt_at, created_at, hosted_url, pdf_url, bills_from,
+             told_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
          ON CONFLICT (id) DO UPDATE SET
              subscription_id = excluded.subscription_id, number = excluded.number, status = excluded.status,
              total = excluded.total, remaining = excluded.remaining, attempts = excluded.attempts,
-             next_attempt_at = excluded.next_attempt_at, hosted_url = excluded.hosted_url, pdf_url = excluded.pdf_url",
+             next_attempt_at = excluded.next_attempt_at, hosted_url = excluded.hosted_url, pdf_url = excluded.pdf_url,
+             bills_from = excluded.bills_from, told_at = excluded.told_at",
     )
     .bind(&invoice.id)
     .bind(&organization.0)
@@ -198,7 +312,9 @@ pub(super) async fn keep(
     .bind(invoice.created.0)
     .bind(invoice.hosted_url.as_deref())
     .bind(invoice.pdf_url.as_deref())
+    .bind(invoice.bills_from.map(|at| at.0))
+    .bind(told_at.map(|at| at.0))
     .execute(connection)
     .await?;
-    Ok(true)
+    Ok(Place::Newer)
 }

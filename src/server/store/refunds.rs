@@ -1,5 +1,7 @@
 //! Packs that were paid back: their credits go, as far as they are left.
 
+use std::cmp::Ordering;
+
 use domain::organization::OrganizationId;
 use domain::time::{Seconds, Timestamp};
 use domain::usage::kept_of;
@@ -7,11 +9,10 @@ use sqlx::{AnyConnection, FromRow};
 
 use super::accounts::lock;
 use super::audit::{self, Action, Actor};
-use super::sync::{Moment, touch};
-use super::{Decision, Error, Store, events};
+use super::sync::touch;
+use super::{Error, Store};
 
-/// How much of a payment went back by now, all refunds and lost disputes together. Told twice, or late, it is the same
-/// or less than what is known, and changes nothing.
+/// How much of a payment went back by now, all refunds and lost disputes together.
 #[derive(Clone, Debug)]
 pub struct PaidBack {
     /// The payment.
@@ -20,6 +21,17 @@ pub struct PaidBack {
     pub back: u64,
     /// What was paid.
     pub of: u64,
+}
+
+/// What became of a pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weighed {
+    /// It has what is paid for.
+    Nothing,
+    /// It was paid back.
+    Taken,
+    /// It was not paid back after all.
+    Given,
 }
 
 #[derive(FromRow)]
@@ -42,46 +54,17 @@ struct Grant {
     expires_at: Option<i64>,
 }
 
-/// Which way a payment goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    Back,
-    Forth,
-}
-
 impl Store {
-    /// Takes back what a pack gave in the measure in which its payment went back, and settles the event that told it,
-    /// unless that tells more. Says whether there is such a purchase.
-    pub async fn take_back(
+    /// Leaves of a pack what is still paid for: less where its payment went back, more where it came again. The
+    /// organization and what became of it; `None` where there is no such purchase.
+    pub async fn weigh(
         &self,
         purchase: &str,
         paid_back: PaidBack,
-        event: (&str, bool),
-        moment: Moment,
-    ) -> Result<bool, Error> {
-        self.weigh(Way::Back, purchase, paid_back, event, moment).await
-    }
-
-    /// Gives back what a refund had taken that did not go through after all, and settles the event that told it.
-    pub async fn bring_back(
-        &self,
-        purchase: &str,
-        paid_back: PaidBack,
-        event: &str,
-        moment: Moment,
-    ) -> Result<bool, Error> {
-        self.weigh(Way::Forth, purchase, paid_back, (event, true), moment).await
-    }
-
-    async fn weigh(
-        &self,
-        way: Way,
-        purchase: &str,
-        paid_back: PaidBack,
-        (event, settles): (&str, bool),
-        moment: Moment,
-    ) -> Result<bool, Error> {
-        let (purchase, event) = (purchase.to_owned(), event.to_owned());
+        actor: Actor,
+        now: Timestamp,
+    ) -> Result<Option<(OrganizationId, Weighed)>, Error> {
+        let purchase = purchase.to_owned();
         self.write(move |connection| {
             Box::pin(async move {
                 let bought: Option<Bought> =
@@ -89,48 +72,39 @@ impl Store {
                         .bind(&purchase)
                         .fetch_optional(&mut *connection)
                         .await?;
-                let Some(bought) = bought else { return Ok(false) };
+                let Some(bought) = bought else { return Ok(None) };
                 let organization = OrganizationId(bought.organization_id.clone());
                 lock(connection, &organization).await?;
                 hold(connection, &bought).await?;
-                let actor = Actor::Event(event.clone());
-                let changed = match way {
-                    Way::Back => shrink(connection, &purchase, &bought, paid_back, moment.now).await?,
-                    Way::Forth => grow(connection, &purchase, &bought, paid_back).await?,
+                let keeps = keeps(&bought, &paid_back);
+                let Some(grant) = grant_of(connection, &purchase).await? else {
+                    return Ok(Some((organization, Weighed::Nothing)));
                 };
-                if let Some(action) = &changed {
-                    audit::record(connection, &organization, &actor, action, moment.now).await?;
-                    touch(connection, &organization).await?;
-                }
-                let what = match (way, changed) {
-                    (Way::Back, None) => "nothing to do: so much of the pack was taken back before",
-                    (Way::Back, Some(_)) => "the pack was paid back",
-                    (Way::Forth, None) => "nothing to do: the pack has what is paid for",
-                    (Way::Forth, Some(_)) => "the pack was not paid back after all",
+                let (weighed, action) = match grant.amount.cmp(&keeps) {
+                    Ordering::Equal => return Ok(Some((organization, Weighed::Nothing))),
+                    Ordering::Greater => {
+                        (Weighed::Taken, shrink(connection, grant, keeps, &bought, paid_back, now).await?)
+                    }
+                    Ordering::Less => (Weighed::Given, grow(connection, grant, keeps, &bought, paid_back).await?),
                 };
-                if settles {
-                    events::finish(connection, &event, Some(&organization), Decision::applied(what), moment.wall)
-                        .await?;
-                }
-                Ok(true)
+                audit::record(connection, &organization, &actor, &action, now).await?;
+                touch(connection, &organization).await?;
+                Ok(Some((organization, weighed)))
             })
         })
         .await
     }
 }
 
-/// Leaves a grant what is still paid for. `None` where that is what it has.
+/// Takes from a grant what is not paid for any more.
 async fn shrink(
     connection: &mut AnyConnection,
-    purchase: &str,
+    grant: Grant,
+    keeps: i64,
     bought: &Bought,
     paid_back: PaidBack,
     now: Timestamp,
-) -> Result<Option<Action>, Error> {
-    let keeps = keeps(bought, &paid_back);
-    let Some(grant) = grant_of(connection, purchase).await?.filter(|grant| grant.amount > keeps) else {
-        return Ok(None);
-    };
+) -> Result<Action, Error> {
     let left = (grant.remaining - (grant.amount - keeps)).max(0);
     // One that is over is given nothing back by what is still held of it.
     sqlx::query(
@@ -144,26 +118,23 @@ async fn shrink(
     .bind(now.0)
     .execute(connection)
     .await?;
-    Ok(Some(Action::TakenBack {
+    Ok(Action::TakenBack {
         grant: grant.id,
         meter: bought.meter.clone(),
         amount: grant.remaining - left,
         left,
         charge: paid_back.charge,
-    }))
+    })
 }
 
-/// Gives a grant what is paid for again, as far as it was not used before it was taken. `None` where it has that.
+/// Gives a grant what is paid for again, as far as it was not used before it was taken.
 async fn grow(
     connection: &mut AnyConnection,
-    purchase: &str,
+    grant: Grant,
+    keeps: i64,
     bought: &Bought,
     paid_back: PaidBack,
-) -> Result<Option<Action>, Error> {
-    let keeps = keeps(bought, &paid_back);
-    let Some(grant) = grant_of(connection, purchase).await?.filter(|grant| grant.amount < keeps) else {
-        return Ok(None);
-    };
+) -> Result<Action, Error> {
     // Had nothing been taken, so much would be left; of that goes what is still paid back.
     let left = (grant.remaining + grant.taken - (bought.quantity - keeps)).max(grant.remaining);
     // One that was paid back as a whole was over with that.
@@ -181,13 +152,13 @@ async fn grow(
     .bind(expires_at)
     .execute(connection)
     .await?;
-    Ok(Some(Action::BroughtBack {
+    Ok(Action::BroughtBack {
         grant: grant.id,
         meter: bought.meter.clone(),
         amount: left - grant.remaining,
         left,
         charge: paid_back.charge,
-    }))
+    })
 }
 
 /// So much of a pack is paid for.

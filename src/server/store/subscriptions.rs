@@ -1,19 +1,30 @@
 //! Our mirror of Stripe's subscriptions: rows and reading them. Writing is the sync's.
 
+use std::collections::HashMap;
+
 use domain::news::Horizon;
 use domain::organization::OrganizationId;
 use domain::subscription::{Dispute, NextTerms, PendingChange, Status, Subscription};
 use domain::time::Timestamp;
 use sqlx::{AnyConnection, FromRow};
 
-use super::{Error, Store};
+use super::{Error, Store, Version};
 
 /// A subscription with what is known of its place in time.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
     pub subscription: Subscription,
     pub horizon: Horizon,
-    pub read_at_ms: i64,
+    pub version: i64,
+}
+
+/// What is stored of a subscription and beside it.
+#[derive(Clone, Copy, Debug)]
+pub struct HeardOf {
+    /// Where it stands.
+    pub status: Status,
+    /// Whether it is known what it is paid with.
+    pub payment_method: bool,
 }
 
 #[derive(FromRow)]
@@ -43,7 +54,7 @@ struct Row {
     pending_quantity: Option<i64>,
     pending_expires_at: Option<i64>,
     livemode: i64,
-    read_at_ms: i64,
+    version: i64,
     older_before: i64,
     newer_after: i64,
 }
@@ -65,7 +76,7 @@ impl Row {
             _ => None,
         };
         Ok(Stored {
-            read_at_ms: self.read_at_ms,
+            version: self.version,
             horizon: Horizon { older_before: Timestamp(self.older_before), newer_after: Timestamp(self.newer_after) },
             subscription: Subscription {
                 status: Status::parse(&self.status).ok_or_else(|| unreadable(self.status.clone()))?,
@@ -89,6 +100,7 @@ impl Row {
                 schedule: self.schedule_id,
                 next,
                 pending,
+                period_paid: None,
                 dispute: None,
                 livemode: self.livemode != 0,
             },
@@ -103,6 +115,39 @@ impl Store {
         let stored = load(&mut connection, organization).await?;
         Ok(stored.into_iter().map(|stored| stored.subscription).collect())
     }
+
+    /// What is stored of a subscription, if anything.
+    pub async fn heard_of(&self, subscription: &str) -> Result<Option<HeardOf>, Error> {
+        let row: Option<(String, Option<String>)> = sqlx::query_as(
+            "SELECT s.status, o.payment_method FROM subscriptions s JOIN organizations o ON o.id = s.organization_id
+             WHERE s.id = $1",
+        )
+        .bind(subscription)
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some((status, payment_method)) = row else { return Ok(None) };
+        let unreadable = || Error::Unreadable { table: "subscriptions", value: status.clone() };
+        let status = Status::parse(&status).ok_or_else(unreadable)?;
+        Ok(Some(HeardOf { status, payment_method: payment_method.is_some() }))
+    }
+
+    /// Which writing of a subscription is stored.
+    pub async fn version(&self, subscription: &str) -> Result<Version, Error> {
+        Ok(sqlx::query_scalar("SELECT version FROM subscriptions WHERE id = $1")
+            .bind(subscription)
+            .fetch_optional(&self.pool)
+            .await?)
+    }
+
+    /// The same for each of an organization's.
+    pub async fn versions(&self, organization: &OrganizationId) -> Result<HashMap<String, i64>, Error> {
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("SELECT id, version FROM subscriptions WHERE organization_id = $1")
+                .bind(&organization.0)
+                .fetch_all(&self.pool)
+                .await?;
+        Ok(rows.into_iter().collect())
+    }
 }
 
 /// An organization's subscriptions, newest first, each with how a dispute of its payments stands.
@@ -112,28 +157,54 @@ pub(super) async fn load(connection: &mut AnyConnection, organization: &Organiza
             .bind(&organization.0)
             .fetch_all(&mut *connection)
             .await?;
-    let disputes: Vec<(String, i64)> =
-        sqlx::query_as("SELECT status, opened_at FROM disputes WHERE organization_id = $1")
-            .bind(&organization.0)
-            .fetch_all(connection)
-            .await?;
-    rows.into_iter()
-        .map(|row| {
-            let mut stored = row.read()?;
-            stored.subscription.dispute = dispute_of(&stored.subscription, &disputes);
-            Ok(stored)
-        })
-        .collect()
+    let mut all = rows.into_iter().map(Row::read).collect::<Result<Vec<_>, _>>()?;
+    note_disputes(connection, organization, &mut all).await?;
+    if all.iter().any(|stored| stored.subscription.status == Status::Canceled) {
+        note_paid_periods(connection, organization, &mut all).await?;
+    }
+    Ok(all)
 }
 
-/// The worst of the disputes that were opened while the subscription was there, or what was paid for it still counted.
-fn dispute_of(subscription: &Subscription, disputes: &[(String, i64)]) -> Option<Dispute> {
-    let over = subscription.ended_at.map_or(i64::MAX, |ended| ended.max(subscription.period_end).0);
-    disputes
-        .iter()
-        .filter(|(_, opened)| (subscription.created.0..=over).contains(opened))
-        .filter_map(|(status, _)| Dispute::parse(status))
-        .max_by_key(|dispute| matches!(dispute, Dispute::Lost))
+/// The worst dispute of each.
+async fn note_disputes(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    all: &mut [Stored],
+) -> Result<(), Error> {
+    let disputes: Vec<(String, String)> = sqlx::query_as(
+        "SELECT subscription_id, status FROM disputes WHERE organization_id = $1 AND subscription_id IS NOT NULL",
+    )
+    .bind(&organization.0)
+    .fetch_all(connection)
+    .await?;
+    for Stored { subscription, .. } in all {
+        let own = disputes.iter().filter(|(disputed, _)| *disputed == subscription.id);
+        let own = own.filter_map(|(_, status)| Dispute::parse(status));
+        subscription.dispute = own.max_by_key(|dispute| matches!(dispute, Dispute::Lost));
+    }
+    Ok(())
+}
+
+/// Whether the last period of each that has ended was paid, as far as its invoice is known.
+async fn note_paid_periods(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    all: &mut [Stored],
+) -> Result<(), Error> {
+    let billed: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT s.id, COUNT(CASE WHEN i.status = 'paid' THEN 1 END)
+         FROM subscriptions s JOIN invoices i ON i.subscription_id = s.id AND i.bills_from = s.period_start
+         WHERE i.organization_id = $1 AND s.organization_id = $1 AND s.status = 'canceled'
+         GROUP BY s.id",
+    )
+    .bind(&organization.0)
+    .fetch_all(connection)
+    .await?;
+    for Stored { subscription, .. } in all {
+        let own = billed.iter().find(|(id, _)| *id == subscription.id);
+        subscription.period_paid = own.map(|(_, paid)| *paid > 0);
+    }
+    Ok(())
 }
 
 pub(super) async fn upsert(
@@ -141,16 +212,15 @@ pub(super) async fn upsert(
     organization: &OrganizationId,
     subscription: &Subscription,
     horizon: Horizon,
-    read_at_ms: i64,
 ) -> Result<(), Error> {
     let (next, pending) = (subscription.next.as_ref(), subscription.pending.as_ref());
     sqlx::query(
         "INSERT INTO subscriptions (id, organization_id, customer_id, status, item_id, price_id, quantity, created_at,
              period_start, period_end, cancel_at_period_end, cancel_at, canceled_at, ended_at, trial_start, trial_end,
              past_due_at, schedule_id, next_price_id, next_quantity, next_at, pending_price_id, pending_quantity,
-             pending_expires_at, livemode, read_at_ms, older_before, newer_after)
+             pending_expires_at, livemode, older_before, newer_after, version)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-             $23, $24, $25, $26, $27, $28)
+             $23, $24, $25, $26, $27, 1)
          ON CONFLICT (id) DO UPDATE SET
              customer_id = excluded.customer_id, status = excluded.status, item_id = excluded.item_id,
              price_id = excluded.price_id, quantity = excluded.quantity, period_start = excluded.period_start,
@@ -160,8 +230,8 @@ pub(super) async fn upsert(
              schedule_id = excluded.schedule_id, next_price_id = excluded.next_price_id,
              next_quantity = excluded.next_quantity, next_at = excluded.next_at,
              pending_price_id = excluded.pending_price_id, pending_quantity = excluded.pending_quantity,
-             pending_expires_at = excluded.pending_expires_at, read_at_ms = excluded.read_at_ms,
-             older_before = excluded.older_before, newer_after = excluded.newer_after",
+             pending_expires_at = excluded.pending_expires_at, older_before = excluded.older_before,
+             newer_after = excluded.newer_after, version = subscriptions.version + 1",
     )
     .bind(&subscription.id)
     .bind(&organization.0)
@@ -188,7 +258,6 @@ pub(super) async fn upsert(
     .bind(pending.map(|pending| i64::from(pending.quantity)))
     .bind(pending.map(|pending| pending.expires_at.0))
     .bind(i64::from(subscription.livemode))
-    .bind(read_at_ms)
     .bind(horizon.older_before.0)
     .bind(horizon.newer_after.0)
     .execute(connection)

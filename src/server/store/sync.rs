@@ -2,18 +2,22 @@
 //! or not at all. This is the only place that writes subscriptions and tiers.
 
 use domain::access::{Access, PlanGrant};
+use domain::invoice::Place;
 use domain::news::{Horizon, Verdict, judge};
 use domain::organization::{Organization, OrganizationId, UserId};
 use domain::plan::PlanId;
-use domain::subscription::Subscription;
+use domain::subscription::{Status, Subscription};
 use domain::time::Timestamp;
 use sqlx::AnyConnection;
 
 use super::accounts::{lock, lock_by_customer};
 use super::audit::{self, Action, Actor, Standing};
+use super::settled::Settled;
 use super::subscriptions::{Stored, load, upsert};
 use super::told::{Cause, Reading, Synced, Told};
-use super::{Error, Store, changes, events, invoices, plan_grants, seats};
+use super::{Error, Store, changes, customers, events, invoices, plan_grants, seats};
+
+const ENDED: &str = "nothing to do: the subscription has ended";
 
 /// Decides the tier from all of an organization's subscriptions and the plan that it was granted.
 pub trait Decide: Fn(&[Subscription], Option<&PlanGrant>) -> Access + Send + Sync + 'static {}
@@ -27,8 +31,6 @@ pub struct Moment {
     pub now: Timestamp,
     /// The machine's.
     pub wall: Timestamp,
-    /// The same in milliseconds.
-    pub wall_ms: i64,
 }
 
 impl Store {
@@ -85,38 +87,40 @@ async fn sync(
     let known = all.iter().find(|known| known.subscription.id == told.subscription().id);
     let older = |why| Ok(Synced::Older { organization: organization.id.clone(), why });
     let mut beside = false;
-    let (horizon, read_at_ms) = match told {
+    let horizon = match told {
         Told::Answer(reading) => {
-            // An invoice is news even where the subscription itself is final.
-            beside = note_invoice(connection, &organization.id, reading).await?;
-            match known {
-                Some(known) if known.subscription.status.is_terminal() => {
-                    if beside {
-                        touch(connection, &organization.id).await?;
-                    }
-                    return older("nothing to do: the subscription has ended");
-                }
-                Some(known) if known.read_at_ms >= reading.read_at_ms => return Ok(Synced::Stale),
-                _ => {
-                    beside |= note_payment_method(connection, &organization.id, reading).await?;
-                    (Horizon::of_answer(reading.asked_at), reading.read_at_ms)
-                }
+            if known.is_some_and(|known| known.subscription.status.is_terminal()) {
+                // The subscription is final; its invoices are not.
+                let late =
+                    invoices::keep_all(connection, &organization, &reading.invoices, &cause.actor, moment.now, decide);
+                let new = late.await?;
+                return older(if new { "the subscription has ended; its invoice is stored" } else { ENDED });
             }
-        }
-        Told::Event(news) => {
-            // An answer that was asked for before may not have it.
-            let read_at_ms = known.map_or(0, |known| known.read_at_ms).max(moment.wall_ms);
-            match judge(known.map(|known| (&known.subscription, known.horizon)), news) {
-                Verdict::Apply(horizon) => (horizon, read_at_ms),
-                Verdict::Same(horizon) => {
-                    // The schedule's plan is not in an event: what is stored of it stays.
-                    let place = (horizon, read_at_ms);
-                    return same(connection, known, place, &organization, decide, cause, moment.now).await;
-                }
-                Verdict::Older => return older("nothing to do: what is stored is newer"),
-                Verdict::Ask => return Ok(Synced::Ask),
+            if known.map(|known| known.version) != reading.version {
+                return Ok(Synced::Stale);
             }
+            for invoice in &reading.invoices {
+                beside |= invoices::keep(connection, &organization.id, invoice, None).await? == Place::Newer;
+            }
+            beside |= note_payment_method(connection, &organization.id, reading).await?;
+            Horizon::of_answer(reading.asked_at, known.map(|known| known.horizon))
         }
+        Told::Event(news) => match judge(known.map(|known| (&known.subscription, known.horizon)), news) {
+            // What an ended one was paid for goes by an invoice: an answer brings it along.
+            Verdict::Apply(_)
+                if news.after.status == Status::Canceled
+                    && !invoices::knows_period_of(connection, &organization.id, &news.after).await? =>
+            {
+                return Ok(Synced::Ask);
+            }
+            Verdict::Apply(horizon) => horizon,
+            Verdict::Same(horizon) => {
+                // The schedule's plan is not in an event: what is stored of it stays.
+                return same(connection, known, horizon, &organization, decide, cause, moment.now).await;
+            }
+            Verdict::Older => return older("nothing to do: what is stored is newer"),
+            Verdict::Ask => return Ok(Synced::Ask),
+        },
     };
     let stored = known.map(|known| &known.subscription);
     let subscription = match told {
@@ -124,7 +128,7 @@ async fn sync(
         Told::Event(news) => news.after.clone().with_next_of(stored),
     };
     let subscription = subscription.with_past_due_since(stored, moment.now);
-    upsert(connection, &organization.id, &subscription, horizon, read_at_ms).await?;
+    upsert(connection, &organization.id, &subscription, horizon).await?;
     let before = stored.map(|stored| Box::new(Standing::of(stored)));
     let after = Box::new(Standing::of(&subscription));
     let mut changed = before.as_ref() != Some(&after);
@@ -146,14 +150,14 @@ async fn sync(
 async fn same(
     connection: &mut AnyConnection,
     known: Option<&Stored>,
-    (horizon, read_at_ms): (Horizon, i64),
+    horizon: Horizon,
     organization: &Organization,
     decide: impl Decide,
     cause: &Cause,
     now: Timestamp,
 ) -> Result<Synced, Error> {
     if let Some(known) = known {
-        upsert(connection, &organization.id, &known.subscription, horizon, read_at_ms).await?;
+        upsert(connection, &organization.id, &known.subscription, horizon).await?;
     }
     let tier = settle(connection, organization, &cause.actor, now, decide).await?;
     let changed = tier != organization.tier;
@@ -188,25 +192,8 @@ async fn owner(connection: &mut AnyConnection, subscription: &Subscription) -> R
         return lock(connection, &OrganizationId(id)).await;
     }
     let Some(id) = &subscription.organization else { return Ok(None) };
-    let Some(organization) = lock(connection, id).await? else { return Ok(None) };
-    if organization.customer.is_some() || is_deleted(connection, &subscription.customer).await? {
-        return Ok(None);
-    }
-    sqlx::query("UPDATE organizations SET stripe_customer_id = $2 WHERE id = $1")
-        .bind(&id.0)
-        .bind(&subscription.customer)
-        .execute(connection)
-        .await?;
-    Ok(Some(organization))
-}
-
-/// Whether a customer was deleted at Stripe: an organization that was linked to it could never buy again.
-async fn is_deleted(connection: &mut AnyConnection, customer: &str) -> Result<bool, Error> {
-    let found: Option<i64> = sqlx::query_scalar("SELECT at FROM deleted_customers WHERE id = $1")
-        .bind(customer)
-        .fetch_optional(connection)
-        .await?;
-    Ok(found.is_some())
+    let linked = customers::link(connection, id, &subscription.customer).await?;
+    Ok(linked.filter(|organization| organization.customer.as_ref() == Some(&subscription.customer)))
 }
 
 /// Writes the tier that follows from what is stored, and says so in the time line where it changes.
@@ -218,6 +205,7 @@ pub(super) async fn settle(
     decide: impl Decide,
 ) -> Result<PlanId, Error> {
     let access = decided(connection, &organization.id, &decide).await?;
+    let settled = Settled::from(&access);
     let written = sqlx::query(
         "UPDATE organizations SET subscription_tier = $2, tier_reason = $3, tier_review_at = $4, subscribed_plan = $5,
              paid_from = $6, paid_until = $7
@@ -226,12 +214,12 @@ pub(super) async fn settle(
              OR paid_until IS DISTINCT FROM $7)",
     )
     .bind(&organization.id.0)
-    .bind(access.tier.as_str())
-    .bind(access.reason.as_str())
-    .bind(access.review_at.map(|at| at.0))
-    .bind(access.subscribed.map(String::from))
-    .bind(access.paid.map(|paid| paid.start.0))
-    .bind(access.paid.map(|paid| paid.end.0))
+    .bind(settled.subscription_tier)
+    .bind(settled.tier_reason)
+    .bind(settled.tier_review_at)
+    .bind(settled.subscribed_plan)
+    .bind(settled.paid_from)
+    .bind(settled.paid_until)
     .execute(&mut *connection)
     .await?;
     // Also the period alone: meters are counted by it.
@@ -269,18 +257,6 @@ pub(super) async fn touch(connection: &mut AnyConnection, organization: &Organiz
         .execute(&mut *connection)
         .await?;
     changes::note(connection, organization).await
-}
-
-/// Keeps the invoice that an answer brought along. Says whether it is new.
-async fn note_invoice(
-    connection: &mut AnyConnection,
-    organization: &OrganizationId,
-    reading: &Reading,
-) -> Result<bool, Error> {
-    match &reading.invoice {
-        Some(invoice) => invoices::keep(connection, organization, invoice).await,
-        None => Ok(false),
-    }
 }
 
 /// Keeps what a subscription that runs is paid with, or that nothing is there to pay with any more. Says whether that

@@ -11,19 +11,23 @@ use domain::time::Timestamp;
 use super::Decision;
 use super::audit::Actor;
 
+/// Which writing of a subscription's row it is; `None` where there is no row. Two machines' clocks can differ, and two
+/// writings can fall into one moment: this tells them apart.
+pub type Version = Option<i64>;
+
 /// A subscription as Stripe answered, with what is shown beside it.
 #[derive(Clone, Debug)]
 pub struct Reading {
     /// The subscription.
     pub subscription: Subscription,
-    /// Its latest invoice.
-    pub invoice: Option<Invoice>,
+    /// Its latest invoices.
+    pub invoices: Vec<Invoice>,
     /// What it is paid with.
     pub payment_method: Option<PaymentMethod>,
     /// When we began to ask.
     pub asked_at: Timestamp,
-    /// The same in milliseconds of the machine's clock: of two answers the one asked for later counts.
-    pub read_at_ms: i64,
+    /// What was stored when we began to ask: where anything else is by now, it may not be in the answer.
+    pub version: Version,
 }
 
 /// What was told of a subscription, and how.
@@ -89,7 +93,7 @@ pub enum Synced {
         /// Why it was left alone.
         why: &'static str,
     },
-    /// An answer that was asked for later is stored already: what it was asked for may not be in it.
+    /// Something was stored since the answer was asked for, which may not be in it.
     Stale,
     /// The event does not prove its place: Stripe must be asked.
     Ask,

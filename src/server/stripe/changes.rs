@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use domain::plan::Audience;
-use domain::subscription::Subscription;
+use domain::subscription::{Status, Subscription};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -111,7 +111,12 @@ impl Gateway {
     /// A subscription as it is now, with its latest invoice and what it is paid with.
     pub async fn subscription(&self, id: &str) -> Result<Fetched, Error> {
         let answer: Value = self.get(RetrieveSubscription::new(id).expand(EXPAND.map(str::to_owned))).await?;
-        subscription::read(answer).map_err(|error| Error::Unreadable(error.to_string()))
+        let mut fetched = subscription::read(answer).map_err(|error| Error::Unreadable(error.to_string()))?;
+        let told = &fetched.subscription;
+        if told.status == Status::Canceled && !fetched.invoices.iter().any(|invoice| invoice.bills_period_of(told)) {
+            fetched.invoices = self.invoices_of_subscription(id).await?;
+        }
+        Ok(fetched)
     }
 
     /// Schedules the end at the end of what is paid.

@@ -9,7 +9,7 @@ use domain::time::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::charge::{self, Charge, purchase};
+use super::charge::{self, purchase};
 use super::objects::is_paid;
 use super::subscription::{self, id_of};
 
@@ -52,10 +52,8 @@ pub enum Subject {
     CheckoutExpired(String),
     /// A payment was disputed, or the dispute is over.
     Dispute(DisputeNews),
-    /// All or a part of a payment went back.
-    Refund(Charge),
-    /// A refund of this charge did not go through.
-    RefundFailed(String),
+    /// Money of this charge went back, or a refund of it did not go through.
+    Refund(String),
     /// What this customer pays with may have changed.
     PaymentMethod(String),
     /// The customer is no more.
@@ -67,6 +65,8 @@ pub enum Subject {
 /// What happened to an invoice.
 #[derive(Clone, Debug)]
 pub struct InvoiceNews {
+    /// When Stripe made the event.
+    pub created: Timestamp,
     /// The invoice, where it can be read.
     pub invoice: Option<Invoice>,
     /// The subscription that it bills.
@@ -97,8 +97,6 @@ pub struct DisputeNews {
     pub charge: String,
     /// Stripe's word for how it stands.
     pub status: String,
-    /// What is disputed, in minor units.
-    pub amount: u64,
     /// When it was opened.
     pub opened: Timestamp,
 }
@@ -197,19 +195,17 @@ fn subject(kind: &str, created: Timestamp, data: Data) -> Option<Subject> {
         "charge.dispute.created" | "charge.dispute.updated" | "charge.dispute.closed" => {
             Subject::Dispute(dispute(own, object)?)
         }
-        "charge.refunded" => Subject::Refund(charge::read(object)?),
-        "refund.failed" => Subject::RefundFailed(object.get("charge").and_then(id_of)?),
+        "charge.refunded" => Subject::Refund(own),
+        "refund.failed" => Subject::Refund(object.get("charge").and_then(id_of)?),
         // One that was canceled gives nothing back either.
-        "refund.updated" if charge::went_back(object) == 0 => {
-            Subject::RefundFailed(object.get("charge").and_then(id_of)?)
-        }
+        "refund.updated" if charge::went_back(object) == 0 => Subject::Refund(object.get("charge").and_then(id_of)?),
         // An event names the method and does not say what it is.
         "customer.subscription.updated" if data.previous_attributes.get("default_payment_method").is_some() => {
             Subject::Look(own)
         }
         _ if kind.starts_with("customer.subscription.") => news(kind, own, created, data),
         _ if kind.starts_with("subscription_schedule.") => Subject::Look(scheduled(object)?),
-        _ if kind.starts_with("invoice.") => invoice_news(kind, object),
+        _ if kind.starts_with("invoice.") => invoice_news(kind, created, object),
         _ => return None,
     })
 }
@@ -245,7 +241,7 @@ fn merge(now: &mut Value, before: Value) {
     }
 }
 
-fn invoice_news(kind: &str, object: &Value) -> Subject {
+fn invoice_news(kind: &str, created: Timestamp, object: &Value) -> Subject {
     let implies = match kind {
         "invoice.paid" | "invoice.payment_succeeded" => Implies::Paid,
         "invoice.payment_failed" | "invoice.payment_action_required" | "invoice.finalization_failed" => Implies::Owing,
@@ -254,6 +250,7 @@ fn invoice_news(kind: &str, object: &Value) -> Subject {
     let subscription = object.get("parent").and_then(super::invoice::subscription_of);
     let paid = implies == Implies::Paid && object.get("status").and_then(Value::as_str) == Some("paid");
     Subject::Invoice(Box::new(InvoiceNews {
+        created,
         // An upcoming invoice does not exist yet.
         invoice: super::invoice::read(object.clone()).ok().filter(|_| kind != "invoice.upcoming"),
         purchase: purchase(object).filter(|_| paid && subscription.is_none()),
@@ -267,7 +264,6 @@ fn dispute(id: String, object: &Value) -> Option<DisputeNews> {
         id,
         charge: object.get("charge").and_then(id_of)?,
         status: object.get("status").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        amount: object.get("amount").and_then(Value::as_u64).unwrap_or_default(),
         opened: Timestamp(object.get("created").and_then(Value::as_i64).unwrap_or_default()),
     })
 }

@@ -26,6 +26,8 @@ struct StripeInvoice {
     invoice_pdf: Option<String>,
     #[serde(default)]
     parent: Value,
+    #[serde(default)]
+    lines: Value,
 }
 
 /// An invoice that we cannot mirror.
@@ -49,6 +51,7 @@ pub(super) fn read(object: Value) -> Result<Invoice, Unusable> {
     Ok(Invoice {
         customer: id_of(&invoice.customer).unwrap_or_default(),
         subscription: subscription_of(&invoice.parent),
+        bills_from: bills_from(&invoice.lines),
         id: invoice.id,
         number: invoice.number,
         status,
@@ -66,6 +69,18 @@ pub(super) fn read(object: Value) -> Result<Invoice, Unusable> {
 /// The subscription that an invoice bills: since API 2025-03-31 it is in its `parent`.
 pub(super) fn subscription_of(parent: &Value) -> Option<String> {
     parent.pointer("/subscription_details/subscription").and_then(id_of)
+}
+
+/// The start of the period that lines for a whole one are for: the latest, because what is billed by use is billed for
+/// the period before it.
+fn bills_from(lines: &Value) -> Option<Timestamp> {
+    let lines = lines.get("data")?.as_array()?;
+    let whole = |line: &&Value| {
+        let proration = line.pointer("/parent/subscription_item_details/proration");
+        proration.and_then(Value::as_bool) == Some(false)
+    };
+    let starts = lines.iter().filter(whole).filter_map(|line| line.pointer("/period/start")?.as_i64());
+    starts.max().map(Timestamp)
 }
 
 /// What a change would cost: the invoice that it would make.

@@ -4,12 +4,13 @@ use domain::invoice::Invoice;
 use domain::organization::OrganizationId;
 use domain::time::Timestamp;
 use serde_json::Value;
-use stripe_billing::invoice::ListInvoice;
+use stripe_billing::invoice::{ListInvoice, RetrieveInvoice};
 use stripe_billing::invoice_payment::{ListInvoicePayment, ListInvoicePaymentPayment, ListInvoicePaymentPaymentType};
 use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus};
 use stripe_checkout::checkout_session::ListCheckoutSession;
 use stripe_core::charge::RetrieveCharge;
 use stripe_core::customer::{ListCustomer, RetrieveCustomer};
+use stripe_core::dispute::ListDispute;
 use stripe_core::event::ListEvent;
 use stripe_core::refund::ListRefund;
 use stripe_shared::CheckoutSessionStatus;
@@ -59,7 +60,22 @@ impl Gateway {
 
     /// A customer's latest invoices, at most a page.
     pub async fn invoices_of(&self, customer: &str) -> Result<Vec<Invoice>, Error> {
-        let page: Page = self.get(ListInvoice::new().customer(customer).limit(PAGE)).await?;
+        self.invoices(ListInvoice::new().customer(customer)).await
+    }
+
+    /// An invoice as it is now.
+    pub async fn invoice(&self, id: &str) -> Result<Invoice, Error> {
+        let object: Value = self.get(RetrieveInvoice::new(id)).await?;
+        super::invoice::read(object).map_err(|error| Error::Unreadable(error.to_string()))
+    }
+
+    /// A subscription's latest invoices, at most a page.
+    pub(super) async fn invoices_of_subscription(&self, subscription: &str) -> Result<Vec<Invoice>, Error> {
+        self.invoices(ListInvoice::new().subscription(subscription)).await
+    }
+
+    async fn invoices(&self, request: ListInvoice) -> Result<Vec<Invoice>, Error> {
+        let page: Page = self.get(request.limit(PAGE)).await?;
         Ok(page.data.into_iter().filter_map(|object| super::invoice::read(object).ok()).collect())
     }
 
@@ -112,9 +128,11 @@ impl Gateway {
         super::charge::read(&object).ok_or_else(|| Error::Unreadable(format!("charge {charge} has no id")))
     }
 
-    /// What went back of a charge, all its refunds together, without those that failed.
-    pub async fn refunded_of(&self, charge: &str) -> Result<u64, Error> {
-        let mut back = 0_u64;
+    /// What went back of a charge, in minor units: its refunds, without those that failed, and the disputes of it that
+    /// were lost.
+    pub async fn went_back_of(&self, charge: &str) -> Result<u64, Error> {
+        let disputes: Page = self.get(ListDispute::new().charge(charge).limit(PAGE)).await?;
+        let mut back = disputes.data.iter().map(super::charge::lost).sum::<u64>();
         let mut after: Option<String> = None;
         loop {
             let mut request = ListRefund::new().charge(charge).limit(PAGE);
@@ -138,12 +156,21 @@ impl Gateway {
         if purchase.is_some() {
             return Ok(purchase);
         }
+        Ok(self.invoices_paid_with(payment).await?.iter().find_map(super::charge::purchase))
+    }
+
+    /// The subscription that was paid with a payment, if one.
+    pub async fn subscription_paid_with(&self, payment: &str) -> Result<Option<String>, Error> {
+        let invoices = self.invoices_paid_with(payment).await?;
+        Ok(invoices.iter().find_map(|invoice| super::invoice::subscription_of(invoice.get("parent")?)))
+    }
+
+    async fn invoices_paid_with(&self, payment: &str) -> Result<Vec<Value>, Error> {
         let mut paid_with = ListInvoicePaymentPayment::new(ListInvoicePaymentPaymentType::PaymentIntent);
         paid_with.payment_intent = Some(payment.to_owned());
         let request = ListInvoicePayment::new().payment(paid_with).expand(["data.invoice".to_owned()]);
         let payments: Page = self.get(request).await?;
-        let invoice = |payment: &Value| payment.get("invoice").and_then(super::charge::purchase);
-        Ok(payments.data.iter().find_map(invoice))
+        Ok(payments.data.into_iter().filter_map(|mut payment| payment.get_mut("invoice").map(Value::take)).collect())
     }
 
     /// The organization that we wrote on a customer when we made it.

@@ -13,7 +13,7 @@ mod subscription;
 mod top_up;
 
 pub use changes::{FEEDBACK, Leaving, Target};
-pub use charge::Charge;
+pub use charge::{Charge, LOST};
 pub use event::{DisputeNews, Event, Head, Implies, InvoiceNews, Subject};
 pub use gateway::{Error, Gateway, OpenedSession, PortalFlow};
 pub use invoice::Preview;

@@ -17,8 +17,8 @@ use super::objects::{Reference, metadata, read_payment_method};
 pub struct Fetched {
     /// The subscription.
     pub subscription: Subscription,
-    /// Its latest invoice.
-    pub invoice: Option<Invoice>,
+    /// Its latest invoice. Of an ended one also that of its last period, which says whether that was paid.
+    pub invoices: Vec<Invoice>,
     /// What it is paid with.
     pub payment_method: Option<PaymentMethod>,
 }
@@ -171,10 +171,12 @@ impl StripeSubscription {
             schedule: id_of(&self.schedule),
             next: next_terms(&self.schedule),
             pending: self.pending_update.and_then(pending_change),
+            period_paid: None,
             dispute: None,
             livemode: self.livemode,
         };
-        Ok(Fetched { subscription, invoice: super::invoice::read(self.latest_invoice).ok(), payment_method })
+        let invoices = super::invoice::read(self.latest_invoice).into_iter().collect();
+        Ok(Fetched { subscription, invoices, payment_method })
     }
 }
 

@@ -211,7 +211,9 @@ async fn collect(
 
 async fn credit(app: &App, top_up: &TopUp, bill: Bill) -> Result<(), Error> {
     app.store.purchase_paid(&top_up.id, None, Actor::TopUp, app.moment()).await?;
-    Ok(app.store.keep_invoices(&top_up.organization, vec![bill.invoice]).await?)
+    let now = app.clock.now();
+    let rule = app.access_rule(now);
+    Ok(app.store.keep_invoices(&top_up.organization, vec![bill.invoice], Actor::TopUp, now, rule).await?)
 }
 
 /// Sees to it that the invoice is never paid, then pauses. The reason is stored first.

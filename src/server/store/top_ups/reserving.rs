@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use domain::access::Reason;
 use domain::catalog::{Catalog, Pack};
 use domain::entitlement::Standing;
 use domain::money::Money;
@@ -19,7 +18,7 @@ use crate::server::store::audit::{self, Action, Actor};
 use crate::server::store::mails::{self, NewMail};
 use crate::server::store::standing::{self, number};
 use crate::server::store::sync::{Moment, touch};
-use crate::server::store::{Error, Store, subscriptions};
+use crate::server::store::{Error, Store, disputes, subscriptions};
 
 /// How long nothing is bought for somebody who owes something, until that is looked at again.
 const LOOK_AGAIN: Seconds = Seconds(300);
@@ -75,7 +74,7 @@ impl Store {
                     forget(connection, &top_up.id).await?;
                     return Ok(Reserved::Nothing);
                 };
-                if owing(connection, &standing).await? {
+                if owing(connection, &top_up.organization).await? {
                     forget(connection, &top_up.id).await?;
                     wait(connection, &top_up, now + LOOK_AGAIN).await?;
                     return Ok(Reserved::Nothing);
@@ -99,6 +98,12 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Whether an organization owes something or disputes a payment: then nothing is sold to it by itself.
+    pub async fn owing(&self, organization: &OrganizationId) -> Result<bool, Error> {
+        let mut connection = self.pool.acquire().await?;
+        owing(&mut connection, organization).await
     }
 
     /// The cap is reached: nothing is bought for the rest of the month, which is told once.
@@ -182,9 +187,9 @@ async fn still_due(
 }
 
 /// Who owes something, or disputes a payment, is sold no more without being asked.
-async fn owing(connection: &mut AnyConnection, standing: &Standing) -> Result<bool, Error> {
-    let known = subscriptions::load(connection, &standing.organization).await?;
-    Ok(standing.reason == Reason::Disputed || known.iter().any(|known| owes(known.subscription.status)))
+async fn owing(connection: &mut AnyConnection, organization: &OrganizationId) -> Result<bool, Error> {
+    let known = subscriptions::load(connection, organization).await?;
+    Ok(known.iter().any(|known| owes(known.subscription.status)) || disputes::is_any(connection, organization).await?)
 }
 
 async fn reserve(
