@@ -7,6 +7,7 @@ use domain::catalog::Trial;
 use domain::organization::OrganizationId;
 use domain::plan::{Audience, Period, Plan, PlanId};
 use domain::role::Permission;
+use domain::subscription::Subscription;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -168,6 +169,15 @@ impl App {
     pub async fn sync_told(&self, told: Told, subscription: &str, cause: Cause) -> Result<Synced, Error> {
         let _turn = self.syncs.take(subscription).await;
         self.sync(told, cause).await
+    }
+
+    /// Syncs with the end of a subscription that Stripe does not know any more.
+    pub async fn sync_forgotten(&self, ended: Subscription, cause: Cause) -> Result<Synced, Error> {
+        let _turn = self.syncs.take(&ended.id).await;
+        let version = self.store.version(&ended.id).await?;
+        let asked_at = self.clock.now();
+        let reading = Reading { subscription: ended, invoices: Vec::new(), payment_method: None, asked_at, version };
+        self.sync(Told::Answer(Box::new(reading)), cause).await
     }
 
     async fn ask(&self, subscription: &str) -> Result<Reading, Error> {

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use domain::subscription::Status;
+use domain::invoice::Invoice;
+use domain::subscription::{Status, Subscription};
 use domain::time::Seconds;
 use futures::StreamExt;
 use futures::stream;
@@ -19,10 +20,14 @@ use super::stripe::{DisputeNews, Event, Implies, InvoiceNews, LOST, Subject};
 
 /// How often the worker looks without being called: for retries, and for events that another node received.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How many events are taken at once, and how many while deliveries keep coming.
+/// How many events are taken at once, how many while deliveries keep coming, and how many once they have come for so
+/// long that this is no burst.
 const AT_ONCE: u32 = 256;
-const AT_ONCE_AMONG_ARRIVALS: u32 = 4;
-/// How long the worker waits for deliveries to pause.
+const AT_ONCE_IN_A_BURST: u32 = 4;
+const AT_ONCE_AMONG_ARRIVALS: u32 = 64;
+const BURST: Duration = Duration::from_secs(5);
+/// How long nothing is delivered in a pause, and how long the worker waits for one.
+const PAUSE: Duration = Duration::from_millis(5);
 const GIVE_WAY: Duration = Duration::from_millis(20);
 /// How many subscriptions are worked on side by side. Events of one subscription are applied one after the other.
 const SIDE_BY_SIDE: usize = 64;
@@ -54,8 +59,9 @@ pub async fn work(app: App, mut stop: watch::Receiver<bool>) {
 
 /// Applies everything that is due, then what time alone has changed.
 async fn work_once(app: &App) -> Result<(), Error> {
+    let mut arriving_since = None;
     loop {
-        let most = how_many(app).await;
+        let most = how_many(app, &mut arriving_since).await;
         let claimed = app.store.claim_events(most, Clock::wall()).await?;
         if claimed.is_empty() {
             break;
@@ -74,12 +80,14 @@ async fn work_once(app: &App) -> Result<(), Error> {
 }
 
 /// How many events to take now. A delivery is answered when it is on the disk and nobody waits for an event to be
-/// applied, so the worker lets deliveries pass; those that never end leave it a little.
-async fn how_many(app: &App) -> u32 {
-    match tokio::time::timeout(GIVE_WAY, app.store.no_arrivals()).await {
-        Ok(()) => AT_ONCE,
-        Err(_) => AT_ONCE_AMONG_ARRIVALS,
+/// applied, so the worker lets a burst of deliveries pass; among those that never end it keeps up.
+async fn how_many(app: &App, arriving_since: &mut Option<Instant>) -> u32 {
+    if tokio::time::timeout(GIVE_WAY, app.store.no_arrivals(PAUSE)).await.is_ok() {
+        *arriving_since = None;
+        return AT_ONCE;
     }
+    let since = arriving_since.get_or_insert_with(Instant::now);
+    if since.elapsed() < BURST { AT_ONCE_IN_A_BURST } else { AT_ONCE_AMONG_ARRIVALS }
 }
 
 /// An event that can be read, or why not.
@@ -146,8 +154,12 @@ async fn settle(app: &App, stored: &InboxEvent, event: Option<Event>) -> Result<
         Subject::Nothing => ignore(app, id, "it changes nothing that is kept").await,
         Subject::Subscription(news) => {
             let (subscription, customer) = (news.after.id.clone(), news.after.customer.clone());
+            let ended = news.after.status.is_terminal().then(|| news.after.clone());
             match app.sync_told(Told::Event(news), &subscription, Cause::event(id)).await? {
-                Synced::Ask => ask(app, id, &subscription).await,
+                Synced::Ask => match ended {
+                    Some(ended) => ask_about_ended(app, id, ended).await,
+                    None => ask(app, id, &subscription).await,
+                },
                 Synced::Unowned => find_owner(app, id, &customer, &subscription).await,
                 _ => Ok(()),
             }
@@ -163,13 +175,8 @@ async fn settle(app: &App, stored: &InboxEvent, event: Option<Event>) -> Result<
             let Some(subscription) = subscription else {
                 return done(app, id, "the checkout was completed; it made no subscription").await;
             };
-            // What it made is news of its own, which does not say what is paid with.
-            match app.store.heard_of(&subscription).await? {
-                Some(heard) if heard.status != Status::Incomplete && heard.payment_method => {
-                    done(app, id, "the subscription that it made is stored").await
-                }
-                _ => ask(app, id, &subscription).await,
-            }
+            // What it made is news of its own, which does not say what is paid with: an answer does.
+            ask(app, id, &subscription).await
         }
         Subject::PurchasePaid(purchase) => {
             let actor = Actor::Event(id.to_owned());
@@ -194,13 +201,28 @@ async fn settle(app: &App, stored: &InboxEvent, event: Option<Event>) -> Result<
 /// Asks Stripe about a subscription, and settles the event with the answer.
 async fn ask(app: &App, event: &str, subscription: &str) -> Result<(), Error> {
     match app.sync_subscription(subscription, Cause::event(event)).await {
-        Ok(Synced::Stale | Synced::Ask) => Err(Error::Busy),
-        Ok(Synced::Applied { .. } | Synced::Older { .. }) => Ok(()),
-        Ok(Synced::Unowned) => ignore(app, event, UNOWNED).await,
         Err(Error::Stripe(error)) if error.is_missing() => {
             ignore(app, event, "Stripe does not know the subscription").await
         }
-        Err(error) => Err(error),
+        synced => settled(app, event, synced?).await,
+    }
+}
+
+/// The same of one that has ended: what the event says of it is final, also where Stripe has forgotten it.
+async fn ask_about_ended(app: &App, event: &str, ended: Subscription) -> Result<(), Error> {
+    match app.sync_subscription(&ended.id, Cause::event(event)).await {
+        Err(Error::Stripe(error)) if error.is_missing() => {
+            settled(app, event, app.sync_forgotten(ended, Cause::event(event)).await?).await
+        }
+        synced => settled(app, event, synced?).await,
+    }
+}
+
+async fn settled(app: &App, event: &str, synced: Synced) -> Result<(), Error> {
+    match synced {
+        Synced::Stale | Synced::Ask => Err(Error::Busy),
+        Synced::Applied { .. } | Synced::Older { .. } => Ok(()),
+        Synced::Unowned => ignore(app, event, UNOWNED).await,
     }
 }
 
@@ -232,28 +254,30 @@ async fn settle_invoice(app: &App, event: &str, news: InvoiceNews) -> Result<(),
         app.store.purchase_paid(purchase, None, Actor::Event(event.to_owned()), app.moment()).await?;
     }
     let mut told = news.invoice.map(|invoice| ToldInvoice { invoice, at: Some(news.created) });
+    // An answer about the subscription brings its invoice along: not while this is being decided.
+    let turn = match &news.subscription {
+        Some(subscription) => Some(app.syncs.take(subscription).await),
+        None => None,
+    };
     loop {
         let moment = app.moment();
         let (rule, subscription) = (app.access_rule(moment.now), news.subscription.clone());
         match app.store.settle_or_ask(event, told.clone(), subscription, contradicts, moment, rule).await? {
             Consequence::Settled => return Ok(()),
-            Consequence::Ask => {
-                return match &news.subscription {
-                    Some(subscription) => ask(app, event, subscription).await,
-                    None => Ok(()),
-                };
+            Consequence::Ask(subscription) => {
+                drop(turn);
+                return ask(app, event, &subscription).await;
             }
-            Consequence::AskInvoice => told = ask_invoice(app, told).await?,
+            Consequence::AskInvoice(invoice) => told = Some(ask_invoice(app, *invoice).await?),
         }
     }
 }
 
-/// The invoice as Stripe has it now. One that is gone was a draft: it is left as it was.
-async fn ask_invoice(app: &App, told: Option<ToldInvoice>) -> Result<Option<ToldInvoice>, Error> {
-    let Some(told) = told else { return Ok(None) };
-    match app.stripe.invoice(&told.invoice.id).await {
-        Err(error) if error.is_missing() => Ok(None),
-        answer => Ok(Some(ToldInvoice { invoice: answer?, at: None })),
+/// The invoice as Stripe has it now. One that is gone was a draft, and stays as it was told last.
+async fn ask_invoice(app: &App, told: Invoice) -> Result<ToldInvoice, Error> {
+    match app.stripe.invoice(&told.id).await {
+        Err(error) if error.is_missing() => Ok(ToldInvoice { invoice: told, at: None }),
+        answer => Ok(ToldInvoice { invoice: answer?, at: None }),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The comparison with Stripe: what was missed, what differs, and putting it right.
 //!
 //! It first looks through Stripe's list of events for those that never arrived, then asks for the subscriptions of
-//! every customer and compares them with what is stored. It only reports unless it is told to repair; a repair ends in
+//! every customer and their invoices and compares them with what is stored. It only reports unless it is told to repair; a repair ends in
 //! the one sync like everything else.
 
 use std::collections::HashMap;
@@ -219,10 +219,8 @@ impl Run<'_> {
         let at_stripe = self.app.stripe.invoices_of(customer).await?;
         let stored = self.app.store.latest_invoices(organization).await?;
         let differing: Vec<_> = at_stripe.iter().filter_map(|theirs| invoice_difference(&stored, theirs)).collect();
-        if differing.is_empty() {
-            return Ok(());
-        }
-        if self.scope.repair {
+        // Also where nothing differs that is reported: addresses expire.
+        if self.scope.repair && at_stripe.iter().any(|theirs| stored.get(&theirs.id) != Some(theirs)) {
             let now = self.app.clock.now();
             let rule = self.app.access_rule(now);
             self.app.store.keep_invoices(organization, at_stripe, Actor::Reconciliation, now, rule).await?;
@@ -265,6 +263,11 @@ impl Run<'_> {
         tell: &mut (impl FnMut(&Drift) + Send),
     ) -> Result<(), Error> {
         let now = self.app.clock.now();
+        let unsettled = self.app.store.unsettled(organization, self.app.access_rule(now)).await?;
+        if unsettled.is_none() {
+            return Ok(());
+        }
+        // It was not read at one moment: what was being stored between is settled at the second look.
         let unsettled = self.app.store.unsettled(organization, self.app.access_rule(now)).await?;
         let Some((stored, right)) = unsettled else { return Ok(()) };
         if self.scope.repair {
@@ -334,7 +337,9 @@ fn difference(known: Option<&Subscription>, at_stripe: &Subscription) -> Option<
 fn invoice_difference(stored: &HashMap<String, Invoice>, at_stripe: &Invoice) -> Option<Difference> {
     let invoice = at_stripe.id.clone();
     let Some(stored) = stored.get(&invoice) else { return Some(Difference::Invoice { invoice, fields: vec![] }) };
-    let fields = fields(&stored.facts(), &at_stripe.facts(), AT_STRIPE);
+    // Which period it bills was not kept by earlier versions: no difference, but stored with the next repair.
+    let bills_from = stored.bills_from.or(at_stripe.bills_from);
+    let fields = fields(&Invoice { bills_from, ..stored.facts() }, &at_stripe.facts(), AT_STRIPE);
     (!fields.is_empty()).then_some(Difference::Invoice { invoice, fields })
 }
 

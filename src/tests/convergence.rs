@@ -297,7 +297,10 @@ fn gives(theirs: &Value, now: i64, stored: &[Subscription], invoices: &[Value]) 
     let gives = match theirs["status"].as_str()? {
         "active" | "trialing" => true,
         "past_due" => ours.past_due_at.is_some_and(|since| now < since.0 + 7 * 86_400),
-        "canceled" => now < end && !ended_in_trial(theirs) && invoices.iter().any(|it| pays_period_of(theirs, it)),
+        "canceled" => {
+            let paid = invoices.iter().any(|it| pays_period_of(theirs, it));
+            now < end && !ended_in_trial(theirs) && paid && !invoices.iter().any(|it| is_owed_for(theirs, it))
+        }
         _ => false,
     };
     gives.then_some(plan)
@@ -316,6 +319,14 @@ fn pays_period_of(theirs: &Value, invoice: &Value) -> bool {
             && line["period"]["start"] == theirs["items"]["data"][0]["current_period_start"]
     };
     invoice["status"] == "paid" && invoice["lines"]["data"].as_array().unwrap().iter().any(whole)
+}
+
+/// Whether an invoice of a subscription's last period is not paid.
+fn is_owed_for(theirs: &Value, invoice: &Value) -> bool {
+    let since = &theirs["items"]["data"][0]["current_period_start"];
+    invoice["parent"]["subscription_details"]["subscription"] == theirs["id"]
+        && ["open", "uncollectible"].contains(&invoice["status"].as_str().unwrap())
+        && invoice["created"].as_i64() >= since.as_i64()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -190,6 +190,45 @@ async fn what_is_paid_after_the_end_counts_from_then_on() {
 }
 
 #[tokio::test]
+async fn a_change_that_was_not_paid_for_does_not_outlast_its_end() {
+    let world = World::start().await;
+    let browser = paid_unheard(&world, "starter").await;
+    let mut known = HashSet::new();
+    world.deliver_since(&mut known).await;
+    world.control("/sandbox/clock", json!({"days": 3})).await;
+    world.control("/sandbox/payments", json!({"fail_next": 1})).await;
+    // Stripe's own way, as its dashboard has it: the change is made, whether it is paid or not.
+    let subscription = world.stripe("/v1/subscriptions").await["data"][0].clone();
+    let (id, item) = (subscription["id"].as_str().unwrap(), subscription["items"]["data"][0]["id"].as_str().unwrap());
+    let change = [
+        ("items[0][id]", item),
+        ("items[0][price]", "price_scale_monthly"),
+        ("proration_behavior", "always_invoice"),
+        ("payment_behavior", "allow_incomplete"),
+    ];
+    let changed = world.stripe_post(&format!("/v1/subscriptions/{id}"), &change).await;
+    assert_eq!(changed["status"], "past_due");
+    world.deliver_since(&mut known).await;
+    assert_eq!(tier(&browser).await, "scale", "for the grace");
+    world.stripe_delete(&format!("/v1/subscriptions/{id}")).await;
+    world.deliver_since(&mut known).await;
+    assert_eq!(tier(&browser).await, "free");
+}
+
+#[tokio::test]
+async fn an_end_counts_also_where_stripe_has_forgotten_the_subscription() {
+    let world = World::start().await;
+    let (browser, id, mut known) = renewal_failed_unheard(&world).await;
+    world.stripe_delete(&format!("/v1/subscriptions/{id}")).await;
+    let fault = json!({"path_prefix": format!("/v1/subscriptions/{id}"), "status": 404, "times": 1000});
+    world.control("/sandbox/faults", json!({"next": [fault]})).await;
+    world.deliver_the_end_first(&mut known).await;
+    assert_eq!(world.subscription_row().await, (id, "canceled".to_owned()));
+    let (_, page) = browser.read("/settings/billing").await;
+    assert!(page.contains("Ended on"), "{page}");
+}
+
+#[tokio::test]
 async fn a_scheduled_change_outlasts_what_else_happens_to_its_subscription() {
     let world = World::start().await;
     let browser = paid_unheard(&world, "pro").await;

@@ -62,6 +62,13 @@ async fn what_is_shown_beside_a_subscription_is_compared_as_well() {
         assert_eq!((repaired.drifts, repaired.repaired), (1, 1), "{damage}");
         assert_eq!(world.reconcile(false).await.drifts, 0, "{damage}");
     }
+    // Addresses that Stripe let expire are no difference, and are renewed all the same.
+    sqlx::query("UPDATE invoices SET hosted_url = 'https://expired.example'")
+        .execute(&world.database().await)
+        .await
+        .unwrap();
+    assert_eq!(world.reconcile(true).await.drifts, 0);
+    assert!(!browser.read("/settings/billing").await.1.contains("expired.example"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::time::Timestamp;
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -33,10 +34,17 @@ impl Entrance {
         self.gathering.put((arrival, wall)).await
     }
 
-    /// Returns when nobody waits for an arrival to be on the disk.
-    pub(super) async fn quiet(&self) {
-        // The sender is ours, so it cannot be gone.
-        drop(self.waiting.subscribe().wait_for(|waiting| *waiting == 0).await);
+    /// Returns when nobody has waited for an arrival to be on the disk for so long. A moment without anybody is none:
+    /// those who deliver one after the other all have their answer for a moment, after every commit.
+    pub(super) async fn quiet(&self, pause: Duration) {
+        let mut waiting = self.waiting.subscribe();
+        loop {
+            // The sender is ours, so it cannot be gone.
+            drop(waiting.wait_for(|waiting| *waiting == 0).await);
+            if tokio::time::timeout(pause, waiting.changed()).await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Takes in what has come and closes.

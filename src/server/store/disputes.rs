@@ -79,11 +79,11 @@ impl Store {
     }
 }
 
-/// Whether a payment of an organization's is disputed, or a dispute of one was lost.
-pub(super) async fn is_any(connection: &mut AnyConnection, organization: &OrganizationId) -> Result<bool, Error> {
+/// Whether a payment of an organization's is disputed and the bank has not decided.
+pub(super) async fn is_open(connection: &mut AnyConnection, organization: &OrganizationId) -> Result<bool, Error> {
     let statuses: Vec<String> = sqlx::query_scalar("SELECT status FROM disputes WHERE organization_id = $1")
         .bind(&organization.0)
         .fetch_all(connection)
         .await?;
-    Ok(statuses.iter().any(|status| Dispute::parse(status).is_some()))
+    Ok(statuses.iter().any(|status| Dispute::parse(status) == Some(Dispute::Open)))
 }

@@ -1,5 +1,7 @@
 //! The inbox: every event that Stripe sent, kept byte for byte, with what became of it.
 
+use std::time::Duration;
+
 use domain::organization::OrganizationId;
 use domain::time::{Seconds, Timestamp};
 use sqlx::{AnyConnection, FromRow};
@@ -75,9 +77,9 @@ impl Store {
         self.entrance.put(arrival, wall).await
     }
 
-    /// Returns when no delivery waits to be on the disk.
-    pub async fn no_arrivals(&self) {
-        self.entrance.quiet().await;
+    /// Returns when no delivery has waited to be on the disk for so long.
+    pub async fn no_arrivals(&self, pause: Duration) {
+        self.entrance.quiet(pause).await;
     }
 
     /// Takes events that are due, oldest first, at most so many. The condition stands twice so that two nodes never take the same one.

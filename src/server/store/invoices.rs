@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use domain::invoice::{Invoice, Place, Status};
 use domain::money::Currency;
 use domain::organization::{Organization, OrganizationId};
+use domain::plan::PlanId;
 use domain::subscription::{self, Subscription};
 use domain::time::Timestamp;
 use sqlx::{AnyConnection, FromRow};
@@ -59,10 +60,10 @@ impl Row {
 pub enum Consequence {
     /// It fits what is stored: the event is settled.
     Settled,
-    /// It contradicts what is stored: Stripe must be asked about the subscription.
-    Ask,
-    /// It is not known whether the invoice that is stored is older: Stripe must be asked about the invoice.
-    AskInvoice,
+    /// It contradicts what is stored: Stripe must be asked about this subscription.
+    Ask(String),
+    /// It is not known whether this invoice is stored as it was before or after: Stripe must be asked about it.
+    AskInvoice(Box<Invoice>),
 }
 
 /// An invoice as it was told.
@@ -104,7 +105,7 @@ impl Store {
         rows.into_iter().map(|row| Ok((row.id.clone(), row.read()?))).collect()
     }
 
-    /// Keeps invoices that a list had, for the reconciliation.
+    /// Keeps invoices as Stripe answered, and what follows from them.
     pub async fn keep_invoices(
         &self,
         organization: &OrganizationId,
@@ -150,13 +151,13 @@ impl Store {
                             new = true;
                         }
                         Place::Same | Place::Older => {}
-                        Place::Unknown => return Ok(Consequence::AskInvoice),
+                        Place::Unknown => return Ok(Consequence::AskInvoice(Box::new(told.invoice.clone()))),
                     }
                 }
                 if let Some(subscription) = subscription
                     && contradicts(status_of(connection, &subscription).await?)
                 {
-                    return Ok(Consequence::Ask);
+                    return Ok(Consequence::Ask(subscription));
                 }
                 let decision = match (&organization, new) {
                     (None, _) => Decision::ignored("no organization of ours is billed by it"),
@@ -188,7 +189,8 @@ async fn status_of(connection: &mut AnyConnection, subscription: &str) -> Result
     Ok(status.as_deref().and_then(subscription::Status::parse))
 }
 
-/// Keeps invoices of a locked organization as Stripe answered, and what follows from them. Says whether anything is new.
+/// Keeps invoices of a locked organization as Stripe answered, and what follows from them. The tier after it, where
+/// anything is new.
 pub(super) async fn keep_all(
     connection: &mut AnyConnection,
     organization: &Organization,
@@ -196,20 +198,21 @@ pub(super) async fn keep_all(
     actor: &Actor,
     now: Timestamp,
     decide: impl Decide,
-) -> Result<bool, Error> {
+) -> Result<Option<PlanId>, Error> {
     let mut new = Vec::new();
     for invoice in invoices {
         if keep(connection, &organization.id, invoice, None).await? == Place::Newer {
             new.push(invoice);
         }
     }
-    if !new.is_empty() {
-        follow(connection, organization, &new, actor, now, decide).await?;
+    if new.is_empty() {
+        return Ok(None);
     }
-    Ok(!new.is_empty())
+    follow(connection, organization, &new, actor, now, decide).await.map(Some)
 }
 
-/// What follows from invoices that are new: what an ended subscription was paid for goes by its invoice.
+/// What follows from invoices that are new, and the tier after it: what an ended subscription was paid for goes by its
+/// invoices.
 async fn follow(
     connection: &mut AnyConnection,
     organization: &Organization,
@@ -217,39 +220,43 @@ async fn follow(
     actor: &Actor,
     now: Timestamp,
     decide: impl Decide,
-) -> Result<(), Error> {
+) -> Result<PlanId, Error> {
+    let mut tier = organization.tier.clone();
     for invoice in new {
-        if bills_last_period(connection, invoice).await? {
-            settle(connection, organization, actor, now, decide).await?;
+        if is_of_ended(connection, &organization.id, invoice).await? {
+            tier = settle(connection, organization, actor, now, decide).await?;
             break;
         }
     }
-    touch(connection, &organization.id).await
+    touch(connection, &organization.id).await?;
+    Ok(tier)
 }
 
-/// Whether an invoice says if the last period of an ended subscription was paid.
-async fn bills_last_period(connection: &mut AnyConnection, invoice: &Invoice) -> Result<bool, Error> {
-    let (Some(subscription), Some(Timestamp(start))) = (&invoice.subscription, invoice.bills_from) else {
-        return Ok(false);
-    };
+/// Whether an invoice is of a subscription that has ended.
+async fn is_of_ended(
+    connection: &mut AnyConnection,
+    organization: &OrganizationId,
+    invoice: &Invoice,
+) -> Result<bool, Error> {
     let ended: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM subscriptions WHERE id = $1 AND period_start = $2 AND status = 'canceled'",
+        "SELECT COUNT(*) FROM subscriptions WHERE id = $1 AND organization_id = $2 AND status = 'canceled'",
     )
-    .bind(subscription)
-    .bind(start)
+    .bind(invoice.subscription.as_deref())
+    .bind(&organization.0)
     .fetch_one(connection)
     .await?;
     Ok(ended > 0)
 }
 
-/// Whether an invoice of the period that a subscription is in is stored.
+/// Whether it is known, for good, that the period which a subscription is in was paid or not.
 pub(super) async fn knows_period_of(
     connection: &mut AnyConnection,
     organization: &OrganizationId,
     subscription: &Subscription,
 ) -> Result<bool, Error> {
     let known: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM invoices WHERE organization_id = $1 AND subscription_id = $2 AND bills_from = $3",
+        "SELECT COUNT(*) FROM invoices WHERE organization_id = $1 AND subscription_id = $2 AND bills_from = $3
+             AND status IN ('paid', 'void')",
     )
     .bind(&organization.0)
     .bind(&subscription.id)
@@ -273,15 +280,11 @@ pub(super) async fn keep(
         .fetch_optional(&mut *connection)
         .await?;
     if let Some(stored) = stored {
-        let stored_at = stored.told_at.map(Timestamp);
-        let place = invoice.place(told_at, &stored.read()?, stored_at);
-        if place == Place::Same && stored_at.is_some() && stored_at < told_at {
-            // It stood so until then, at least.
-            sqlx::query("UPDATE invoices SET told_at = $2 WHERE id = $1")
-                .bind(&invoice.id)
-                .bind(told_at.map(|at| at.0))
-                .execute(&mut *connection)
-                .await?;
+        let (stored_at, stored) = (stored.told_at.map(Timestamp), stored.read()?);
+        let place = invoice.place(told_at, &stored, stored_at);
+        let late = told_at.is_some_and(|told| stored_at.is_none_or(|stored| told < stored));
+        if place == Place::Same && !late {
+            say_again(connection, invoice, told_at, &stored).await?;
         }
         if place != Place::Newer {
             return Ok(place);
@@ -317,4 +320,28 @@ pub(super) async fn keep(
     .execute(connection)
     .await?;
     Ok(Place::Newer)
+}
+
+/// An invoice stands as it stood: until this telling at least, and under the addresses that this one has, which Stripe
+/// lets expire.
+async fn say_again(
+    connection: &mut AnyConnection,
+    invoice: &Invoice,
+    told_at: Option<Timestamp>,
+    stored: &Invoice,
+) -> Result<(), Error> {
+    if told_at.is_none() && invoice == stored {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE invoices SET told_at = CASE WHEN told_at IS NULL THEN NULL ELSE COALESCE($2, told_at) END,
+             hosted_url = $3, pdf_url = $4 WHERE id = $1",
+    )
+    .bind(&invoice.id)
+    .bind(told_at.map(|at| at.0))
+    .bind(invoice.hosted_url.as_deref())
+    .bind(invoice.pdf_url.as_deref())
+    .execute(connection)
+    .await?;
+    Ok(())
 }

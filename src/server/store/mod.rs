@@ -2,7 +2,8 @@
 //!
 //! Reads go to a pool. Writes go through [`Store::write`], which is a transaction on either engine and, on SQLite, a
 //! place in the next group commit. Every query about a customer's data takes the organization it is for. A transaction
-//! that writes an organization's rows locks the organization first: in one order nobody waits for each other in a ring.
+//! that writes an organization's rows locks the organization first (and the customer before it, where it links or deletes one): in one order nobody waits
+//! for each other in a ring.
 
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
@@ -84,7 +85,6 @@ pub use sales::{NewSalesRequest, SalesRequest, Taken};
 pub use seats::{SeatRefusal, SeatedMember};
 pub use sessions::{SessionTable, session_name};
 pub use settled::Settled;
-pub use subscriptions::HeardOf;
 pub use sync::{Decide, Moment};
 pub use told::{Cause, Reading, Synced, Told, Version};
 pub use top_ups::{Reserved, TopUp, TopUpSetting, TopUpTerms};

@@ -18,13 +18,14 @@ pub(super) struct Stored {
     pub version: i64,
 }
 
-/// What is stored of a subscription and beside it.
-#[derive(Clone, Copy, Debug)]
-pub struct HeardOf {
-    /// Where it stands.
-    pub status: Status,
-    /// Whether it is known what it is paid with.
-    pub payment_method: bool,
+/// How many invoices of an ended subscription bill its last period, how many of these are paid, and how many made since
+/// it began are owed.
+#[derive(FromRow)]
+struct Billed {
+    subscription: String,
+    known: i64,
+    paid: i64,
+    owed: i64,
 }
 
 #[derive(FromRow)]
@@ -116,21 +117,6 @@ impl Store {
         Ok(stored.into_iter().map(|stored| stored.subscription).collect())
     }
 
-    /// What is stored of a subscription, if anything.
-    pub async fn heard_of(&self, subscription: &str) -> Result<Option<HeardOf>, Error> {
-        let row: Option<(String, Option<String>)> = sqlx::query_as(
-            "SELECT s.status, o.payment_method FROM subscriptions s JOIN organizations o ON o.id = s.organization_id
-             WHERE s.id = $1",
-        )
-        .bind(subscription)
-        .fetch_optional(&self.pool)
-        .await?;
-        let Some((status, payment_method)) = row else { return Ok(None) };
-        let unreadable = || Error::Unreadable { table: "subscriptions", value: status.clone() };
-        let status = Status::parse(&status).ok_or_else(unreadable)?;
-        Ok(Some(HeardOf { status, payment_method: payment_method.is_some() }))
-    }
-
     /// Which writing of a subscription is stored.
     pub async fn version(&self, subscription: &str) -> Result<Version, Error> {
         Ok(sqlx::query_scalar("SELECT version FROM subscriptions WHERE id = $1")
@@ -185,15 +171,18 @@ async fn note_disputes(
     Ok(())
 }
 
-/// Whether the last period of each that has ended was paid, as far as its invoice is known.
+/// Whether the last period of each that has ended was paid, as far as its invoice is known: that one is, and nothing is
+/// owed for what was changed within the period.
 async fn note_paid_periods(
     connection: &mut AnyConnection,
     organization: &OrganizationId,
     all: &mut [Stored],
 ) -> Result<(), Error> {
-    let billed: Vec<(String, i64)> = sqlx::query_as(
-        "SELECT s.id, COUNT(CASE WHEN i.status = 'paid' THEN 1 END)
-         FROM subscriptions s JOIN invoices i ON i.subscription_id = s.id AND i.bills_from = s.period_start
+    let billed: Vec<Billed> = sqlx::query_as(
+        "SELECT s.id AS subscription, COUNT(CASE WHEN i.bills_from = s.period_start THEN 1 END) AS known,
+             COUNT(CASE WHEN i.bills_from = s.period_start AND i.status = 'paid' THEN 1 END) AS paid,
+             COUNT(CASE WHEN i.status IN ('open', 'uncollectible') AND i.created_at >= s.period_start THEN 1 END) AS owed
+         FROM subscriptions s JOIN invoices i ON i.subscription_id = s.id
          WHERE i.organization_id = $1 AND s.organization_id = $1 AND s.status = 'canceled'
          GROUP BY s.id",
     )
@@ -201,8 +190,8 @@ async fn note_paid_periods(
     .fetch_all(connection)
     .await?;
     for Stored { subscription, .. } in all {
-        let own = billed.iter().find(|(id, _)| *id == subscription.id);
-        subscription.period_paid = own.map(|(_, paid)| *paid > 0);
+        let own = billed.iter().find(|billed| billed.subscription == subscription.id && billed.known > 0);
+        subscription.period_paid = own.map(|billed| billed.paid > 0 && billed.owed == 0);
     }
     Ok(())
 }

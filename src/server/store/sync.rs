@@ -1,5 +1,5 @@
 //! The transaction of the one sync: what Stripe told of a subscription, and everything that follows from it, together
-//! or not at all. This is the only place that writes subscriptions and tiers.
+//! or not at all. This is the only place that writes tiers, and, but for the deletion of a customer, subscriptions.
 
 use domain::access::{Access, PlanGrant};
 use domain::invoice::Place;
@@ -16,8 +16,6 @@ use super::settled::Settled;
 use super::subscriptions::{Stored, load, upsert};
 use super::told::{Cause, Reading, Synced, Told};
 use super::{Error, Store, changes, customers, events, invoices, plan_grants, seats};
-
-const ENDED: &str = "nothing to do: the subscription has ended";
 
 /// Decides the tier from all of an organization's subscriptions and the plan that it was granted.
 pub trait Decide: Fn(&[Subscription], Option<&PlanGrant>) -> Access + Send + Sync + 'static {}
@@ -93,8 +91,14 @@ async fn sync(
                 // The subscription is final; its invoices are not.
                 let late =
                     invoices::keep_all(connection, &organization, &reading.invoices, &cause.actor, moment.now, decide);
-                let new = late.await?;
-                return older(if new { "the subscription has ended; its invoice is stored" } else { ENDED });
+                let Some(tier) = late.await? else { return older("nothing to do: the subscription has ended") };
+                return Ok(Synced::Applied {
+                    organization: organization.id,
+                    before: organization.tier,
+                    after: tier,
+                    changed: true,
+                    outlives: false,
+                });
             }
             if known.map(|known| known.version) != reading.version {
                 return Ok(Synced::Stale);
@@ -106,7 +110,7 @@ async fn sync(
             Horizon::of_answer(reading.asked_at, known.map(|known| known.horizon))
         }
         Told::Event(news) => match judge(known.map(|known| (&known.subscription, known.horizon)), news) {
-            // What an ended one was paid for goes by an invoice: an answer brings it along.
+            // What an ended one was paid for goes by its invoices: an answer brings them along.
             Verdict::Apply(_)
                 if news.after.status == Status::Canceled
                     && !invoices::knows_period_of(connection, &organization.id, &news.after).await? =>

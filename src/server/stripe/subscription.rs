@@ -17,7 +17,8 @@ use super::objects::{Reference, metadata, read_payment_method};
 pub struct Fetched {
     /// The subscription.
     pub subscription: Subscription,
-    /// Its latest invoice. Of an ended one also that of its last period, which says whether that was paid.
+    /// Its latest invoice; where that does not say whether the last period of an ended one was paid, the latest page of
+    /// them, if it was asked for alone.
     pub invoices: Vec<Invoice>,
     /// What it is paid with.
     pub payment_method: Option<PaymentMethod>,
@@ -162,7 +163,7 @@ impl StripeSubscription {
             ended_at: self.ended_at.map(Timestamp),
             trial_start: self.trial_start.map(Timestamp),
             trial_end: self.trial_end.map(Timestamp),
-            // Stripe gave up on the payment: nothing was paid up to the end of the period, whatever we saw before.
+            // Stripe gave up on the payment: it counts where the invoice of the period is not known.
             past_due_at: self
                 .cancellation_details
                 .filter(CancellationDetails::is_payment_failure)

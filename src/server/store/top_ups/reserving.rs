@@ -7,6 +7,7 @@ use domain::entitlement::Standing;
 use domain::money::Money;
 use domain::organization::OrganizationId;
 use domain::plan::{Limit, MeterId, PackId};
+use domain::subscription::Subscription;
 use domain::time::{Seconds, Timestamp};
 use domain::top_up::{Cap, Pause, month, owes};
 use sqlx::{AnyConnection, FromRow};
@@ -189,7 +190,10 @@ async fn still_due(
 /// Who owes something, or disputes a payment, is sold no more without being asked.
 async fn owing(connection: &mut AnyConnection, organization: &OrganizationId) -> Result<bool, Error> {
     let known = subscriptions::load(connection, organization).await?;
-    Ok(known.iter().any(|known| owes(known.subscription.status)) || disputes::is_any(connection, organization).await?)
+    let in_the_way = |subscription: &Subscription| {
+        owes(subscription.status) || (!subscription.status.is_terminal() && subscription.dispute.is_some())
+    };
+    Ok(known.iter().any(|known| in_the_way(&known.subscription)) || disputes::is_open(connection, organization).await?)
 }
 
 async fn reserve(
