@@ -1,7 +1,5 @@
 //! The way into the inbox: deliveries are stored in groups.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::time::Timestamp;
@@ -9,7 +7,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use tokio::sync::watch;
 
 use super::Error;
-use super::events::{Arrival, Received};
+use super::events::Arrival;
 use super::gathering::Gathering;
 use super::rows::{pieces, places};
 use super::tasks::WritingTasks;
@@ -18,7 +16,7 @@ use super::writer::Writer;
 /// Where deliveries wait to be on the disk; cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Entrance {
-    gathering: Gathering<(Arrival, Timestamp), Received>,
+    gathering: Gathering<(Arrival, Timestamp), ()>,
     waiting: watch::Sender<usize>,
 }
 
@@ -29,7 +27,7 @@ impl Entrance {
     }
 
     /// Puts one in; when this returns, it is on the disk.
-    pub(super) async fn put(&self, arrival: Arrival, wall: Timestamp) -> Result<Received, Error> {
+    pub(super) async fn put(&self, arrival: Arrival, wall: Timestamp) -> Result<(), Error> {
         let _waiting = Waiting::one(&self.waiting);
         self.gathering.put((arrival, wall)).await
     }
@@ -69,41 +67,36 @@ impl Drop for Waiting<'_> {
     }
 }
 
-async fn take_in(writer: Writer, arrivals: Vec<(Arrival, Timestamp)>) -> Vec<Result<Received, Error>> {
-    let arrivals = Arc::new(arrivals);
-    let mut new = write(&writer, Arc::clone(&arrivals)).await.map_err(|error| error.to_string());
-    let received = |(arrival, _): &(Arrival, Timestamp)| match &mut new {
-        // What is in there twice is new once.
-        Ok(new) => Ok(if new.remove(&arrival.id) { Received::New } else { Received::Known }),
-        Err(error) => Err(Error::Commit(error.clone())),
-    };
-    arrivals.iter().map(received).collect()
+async fn take_in(writer: Writer, arrivals: Vec<(Arrival, Timestamp)>) -> Vec<Result<(), Error>> {
+    let count = arrivals.len();
+    let written = write(&writer, arrivals).await.map_err(|error| error.to_string());
+    let outcome = || written.as_ref().copied().map_err(|error| Error::Commit(error.clone()));
+    std::iter::repeat_with(outcome).take(count).collect()
 }
 
-/// Stores the arrivals. Answers with the ids that were new.
-async fn write(writer: &Writer, arrivals: Arc<Vec<(Arrival, Timestamp)>>) -> Result<BTreeSet<String>, Error> {
+async fn write(writer: &Writer, arrivals: Vec<(Arrival, Timestamp)>) -> Result<(), Error> {
     writer
         .write(move |connection| {
             Box::pin(async move {
-                let mut new = BTreeSet::new();
                 for piece in pieces(&arrivals) {
-                    new.extend(insert(connection, piece).await?);
+                    insert(connection, piece).await?;
                 }
-                Ok(new)
+                Ok(())
             })
         })
         .await
 }
 
-async fn insert(connection: &mut AnyConnection, rows: &[(Arrival, Timestamp)]) -> Result<Vec<String>, Error> {
+/// Stores arrivals; what is there already was delivered before.
+async fn insert(connection: &mut AnyConnection, rows: &[(Arrival, Timestamp)]) -> Result<(), Error> {
     let sql = format!(
         "INSERT INTO stripe_events (id, type, livemode, payload, created_at, received_at, status, attempts,
              next_attempt_at)
-         VALUES {} ON CONFLICT (id) DO NOTHING RETURNING id",
+         VALUES {} ON CONFLICT (id) DO NOTHING",
         places(connection, rows.len(), 9)
     );
     // Nothing but numbers was put into it.
-    let mut query = sqlx::query_scalar(AssertSqlSafe(sql));
+    let mut query = sqlx::query(AssertSqlSafe(sql));
     for (arrival, wall) in rows {
         query = query
             .bind(arrival.id.clone())
@@ -116,5 +109,6 @@ async fn insert(connection: &mut AnyConnection, rows: &[(Arrival, Timestamp)]) -
             .bind(0_i64)
             .bind(wall.0);
     }
-    Ok(query.fetch_all(connection).await?)
+    query.execute(connection).await?;
+    Ok(())
 }

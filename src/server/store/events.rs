@@ -13,15 +13,6 @@ const CLAIM: Seconds = Seconds(60);
 /// How many attempts an event gets before it is set aside for a person to look at.
 const ATTEMPTS: i64 = 12;
 
-/// Whether an event was new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Received {
-    /// Stored now.
-    New,
-    /// Stored before: a redelivery.
-    Known,
-}
-
 /// What became of an event, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -73,7 +64,7 @@ pub struct InboxEvent {
 
 impl Store {
     /// Puts an event into the inbox. When this returns, the event is on the disk.
-    pub async fn receive_event(&self, arrival: Arrival, wall: Timestamp) -> Result<Received, Error> {
+    pub async fn receive_event(&self, arrival: Arrival, wall: Timestamp) -> Result<(), Error> {
         self.entrance.put(arrival, wall).await
     }
 

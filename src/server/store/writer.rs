@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use sqlx::{Acquire, Any, AnyConnection, AnyPool, Executor, Transaction};
+use sqlx::pool::PoolConnection;
+use sqlx::{Acquire, Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
@@ -148,7 +149,29 @@ fn job<T: Send + 'static, W: Work<T>>(work: W, changes: Changes, answer: oneshot
     })
 }
 
+/// The connection that writes, kept from group to group: one that goes back to its pool is asked on the way back and
+/// again on the way out whether it still works, and every question is a change of threads.
+struct Own {
+    pool: AnyPool,
+    connection: Option<PoolConnection<Any>>,
+}
+
+impl Own {
+    async fn get(&mut self) -> Result<&mut AnyConnection, sqlx::Error> {
+        match &mut self.connection {
+            Some(connection) => Ok(connection),
+            none => Ok(none.insert(self.pool.acquire().await?)),
+        }
+    }
+
+    /// Something went wrong: the pool finds out whether it still works, and makes another one where it does not.
+    fn give_back(&mut self) {
+        self.connection = None;
+    }
+}
+
 async fn commit_in_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>, changes: Changes, checkpoints: Checkpoints) {
+    let mut own = Own { pool, connection: None };
     let mut group = Vec::with_capacity(GROUP);
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -159,17 +182,21 @@ async fn commit_in_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>, changes:
             biased;
             taken = jobs.recv_many(&mut group, GROUP) => if taken == 0 { return },
             _ = look.tick() => {
-                look_for_others(&pool, &mut version, &changes).await;
+                match own.get().await {
+                    Ok(connection) => look_for_others(connection, &mut version, &changes).await,
+                    Err(error) => tracing::warn!(%error, "there is no connection to look with"),
+                }
                 continue;
             }
         }
         let mut answers = Vec::with_capacity(group.len());
-        let outcome = commit_group(&pool, &mut group, &mut version, &changes, &mut answers).await;
+        let outcome = commit_group(&mut own, &mut group, &mut version, &changes, &mut answers).await;
         // Whoever is left was not even tried.
         group.clear();
         if let Err(error) = &outcome {
             tracing::error!(%error, "a group of writes was not committed");
             changes.accounts.forget_all();
+            own.give_back();
         }
         for answer in answers {
             answer(outcome.as_ref().copied().map_err(ToString::to_string));
@@ -200,14 +227,14 @@ async fn look_for_others<'e>(
 }
 
 async fn commit_group(
-    pool: &AnyPool,
+    own: &mut Own,
     group: &mut Vec<Job>,
     version: &mut Option<i64>,
     changes: &Changes,
     answers: &mut Vec<Answer>,
 ) -> Result<(), sqlx::Error> {
     // IMMEDIATE takes the write lock now: a deferred transaction could fail halfway, when it first writes.
-    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let mut transaction = own.get().await?.begin_with("BEGIN IMMEDIATE").await?;
     // From here on no other process can write.
     look_for_others(&mut *transaction, version, changes).await;
     // What is alone takes nothing with it when it fails: no savepoint is needed.
