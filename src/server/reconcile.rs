@@ -285,9 +285,14 @@ impl Run<'_> {
         }
         let subscription = reading.subscription.id.clone();
         let told = Told::Answer(Box::new(reading));
-        let synced = self.app.sync_told(told, &subscription, Cause::actor(Actor::Reconciliation)).await?;
-        // Where another answer came in between, it says what is true as well.
-        Ok(matches!(synced, Synced::Applied { .. } | Synced::Stale))
+        let cause = Cause::actor(Actor::Reconciliation);
+        let synced = self.app.sync_told(told, &subscription, cause.clone()).await?;
+        // Something came in between, maybe one of the events that were just taken in, which tells of a time before.
+        if synced == Synced::Stale {
+            let synced = self.app.sync_subscription(&subscription, cause).await?;
+            return Ok(matches!(synced, Synced::Applied { .. } | Synced::Older { .. }));
+        }
+        Ok(matches!(synced, Synced::Applied { .. }))
     }
 
     fn found(
