@@ -191,7 +191,8 @@ pub async fn render_with(app: App, request: Request, findings: Findings) -> Resp
         provide_context(findings.clone());
         provide_context(answer());
     };
-    leptos_axum::render_app_to_stream_in_order_with_context(context, move || shell(options.clone()))(request).await
+    // Whole, never as a stream: the head and the status would be sent before the page that they are of is rendered.
+    leptos_axum::render_app_async_with_context(context, move || shell(options.clone()))(request).await
 }
 
 fn set_policy(app: &App) {

@@ -1,5 +1,6 @@
 //! What pages say, and what failures look like.
 
+use futures::stream::{self, StreamExt};
 use reqwest::StatusCode;
 
 use crate::harness::World;
@@ -35,6 +36,19 @@ async fn the_current_plan_is_marked_when_signed_in() {
     let (_, text) = world.signed_in("ada").await.read("/pricing").await;
     assert!(text.contains("Current plan"));
     assert!(!world.browser().read("/pricing").await.1.contains("Current plan"));
+}
+
+/// What a page finds out decides its status and its title: nothing of it is sent before that is known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_server_sends_every_page_with_its_status_and_its_title() {
+    let world = World::start().await;
+    let browser = &world.signed_in("ada").await;
+    let answers = stream::iter(0..600).map(|_| browser.read("/features/autoscale")).buffer_unordered(16);
+    let wrong = answers.filter(|(status, text)| {
+        let right = *status == StatusCode::FORBIDDEN && text.contains("<title>Autoscale · ");
+        async move { !right }
+    });
+    assert_eq!(wrong.count().await, 0, "of 600");
 }
 
 #[tokio::test]
