@@ -28,6 +28,8 @@ struct StripeInvoice {
     parent: Value,
     #[serde(default)]
     lines: Value,
+    billing_reason: Option<String>,
+    period_end: Option<i64>,
 }
 
 /// An invoice that we cannot mirror.
@@ -51,7 +53,7 @@ pub(super) fn read(object: Value) -> Result<Invoice, Unusable> {
     Ok(Invoice {
         customer: id_of(&invoice.customer).unwrap_or_default(),
         subscription: subscription_of(&invoice.parent),
-        bills_from: bills_from(&invoice.lines),
+        bills_from: bills_from(&invoice),
         id: invoice.id,
         number: invoice.number,
         status,
@@ -73,14 +75,22 @@ pub(super) fn subscription_of(parent: &Value) -> Option<String> {
 
 /// The start of the period that lines for a whole one are for: the latest, because what is billed by use is billed for
 /// the period before it.
-fn bills_from(lines: &Value) -> Option<Timestamp> {
-    let lines = lines.get("data")?.as_array()?;
+fn bills_from(invoice: &StripeInvoice) -> Option<Timestamp> {
+    let lines = invoice.lines.get("data")?.as_array()?;
     let whole = |line: &&Value| {
         let proration = line.pointer("/parent/subscription_item_details/proration");
         proration.and_then(Value::as_bool) == Some(false)
     };
     let starts = lines.iter().filter(whole).filter_map(|line| line.pointer("/period/start")?.as_i64());
-    starts.max().map(Timestamp)
+    starts.max().or_else(|| renews_from(invoice)).map(Timestamp)
+}
+
+/// Only the first ten lines come with an invoice, and what changed in the period before stands in front. A renewal
+/// collects what was added until the period that it bills begins.
+fn renews_from(invoice: &StripeInvoice) -> Option<i64> {
+    let is_cut = invoice.lines.get("has_more").and_then(Value::as_bool) == Some(true);
+    let renews = invoice.billing_reason.as_deref() == Some("subscription_cycle");
+    invoice.period_end.filter(|_| is_cut && renews)
 }
 
 /// What a change would cost: the invoice that it would make.
@@ -145,5 +155,33 @@ impl StripePreview {
                 .map(|line| PreviewLine { description: line.description.unwrap_or_default(), amount: line.amount })
                 .collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// An invoice with ten lines for changes of the period before, as Stripe sends it where there are more.
+    fn cut(reason: &str, has_more: bool) -> Option<Timestamp> {
+        let change = json!({
+            "parent": { "subscription_item_details": { "proration": true } },
+            "period": { "start": 1_700, "end": 2_000 },
+        });
+        let invoice = json!({
+            "id": "in_1", "customer": "cus_1", "status": "paid", "currency": "usd", "total": 900, "created": 2_000,
+            "billing_reason": reason, "period_start": 1_000, "period_end": 2_000,
+            "lines": { "data": vec![change; 10], "has_more": has_more },
+        });
+        read(invoice).expect("an invoice").bills_from
+    }
+
+    #[test]
+    fn a_renewal_whose_own_line_was_cut_off_bills_from_the_end_of_what_it_collects() {
+        assert_eq!(cut("subscription_cycle", true), Some(Timestamp(2_000)));
+        assert_eq!(cut("subscription_cycle", false), None, "every line is there, and none is for a whole period");
+        assert_eq!(cut("subscription_update", true), None);
     }
 }
