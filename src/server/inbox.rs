@@ -20,14 +20,13 @@ use super::stripe::{DisputeNews, Event, Implies, InvoiceNews, LOST, Subject};
 
 /// How often the worker looks without being called: for retries, and for events that another node received.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How many events are taken at once, how many while deliveries keep coming, and how many once they have come for so
-/// long that this is no burst.
+/// How many events are taken at once, and how many among deliveries that keep coming.
 const AT_ONCE: u32 = 256;
-const AT_ONCE_IN_A_BURST: u32 = 4;
 const AT_ONCE_AMONG_ARRIVALS: u32 = 64;
-const BURST: Duration = Duration::from_secs(5);
-/// How long nothing is delivered in a pause, and how long the worker waits for one.
+/// How long nothing is delivered in a pause, how long the worker waits for one, and how long from time to time once
+/// deliveries have come for so long that this is no burst.
 const PAUSE: Duration = Duration::from_millis(5);
+const BURST: Duration = Duration::from_secs(5);
 const GIVE_WAY: Duration = Duration::from_millis(20);
 /// How many subscriptions are worked on side by side. Events of one subscription are applied one after the other.
 const SIDE_BY_SIDE: usize = 64;
@@ -45,8 +44,9 @@ impl Bell {
 
 /// Works until `stop` changes.
 pub async fn work(app: App, mut stop: watch::Receiver<bool>) {
+    let mut no_pause_since = None;
     loop {
-        if let Err(error) = work_once(&app).await {
+        if let Err(error) = work_once(&app, &mut no_pause_since).await {
             tracing::error!(%error, "the inbox could not be worked off; trying again");
         }
         tokio::select! {
@@ -58,10 +58,9 @@ pub async fn work(app: App, mut stop: watch::Receiver<bool>) {
 }
 
 /// Applies everything that is due, then what time alone has changed.
-async fn work_once(app: &App) -> Result<(), Error> {
-    let mut arriving_since = None;
+async fn work_once(app: &App, no_pause_since: &mut Option<Instant>) -> Result<(), Error> {
     loop {
-        let most = how_many(app, &mut arriving_since).await;
+        let most = how_many(app, no_pause_since).await;
         let claimed = app.store.claim_events(most, Clock::wall()).await?;
         if claimed.is_empty() {
             break;
@@ -81,13 +80,14 @@ async fn work_once(app: &App) -> Result<(), Error> {
 
 /// How many events to take now. A delivery is answered when it is on the disk and nobody waits for an event to be
 /// applied, so the worker lets a burst of deliveries pass; among those that never end it keeps up.
-async fn how_many(app: &App, arriving_since: &mut Option<Instant>) -> u32 {
-    if tokio::time::timeout(GIVE_WAY, app.store.no_arrivals(PAUSE)).await.is_ok() {
-        *arriving_since = None;
-        return AT_ONCE;
+async fn how_many(app: &App, no_pause_since: &mut Option<Instant>) -> u32 {
+    let since = no_pause_since.get_or_insert_with(Instant::now);
+    let patience = BURST.saturating_sub(since.elapsed()).max(GIVE_WAY);
+    if tokio::time::timeout(patience, app.store.no_arrivals(PAUSE)).await.is_err() {
+        return AT_ONCE_AMONG_ARRIVALS;
     }
-    let since = arriving_since.get_or_insert_with(Instant::now);
-    if since.elapsed() < BURST { AT_ONCE_IN_A_BURST } else { AT_ONCE_AMONG_ARRIVALS }
+    *no_pause_since = None;
+    AT_ONCE
 }
 
 /// An event that can be read, or why not.

@@ -11,12 +11,12 @@ use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 use sqlx::AnyPool;
 
-use crate::process::Served;
+use crate::process::{Process, Served};
 use crate::webhook::signature_now;
 
 const EVENTS: usize = 1_000;
 const SUBSCRIPTIONS: usize = 40;
-const KILLS: usize = 6;
+const KILLS: usize = 8;
 
 impl Served {
     /// Makes subscriptions of organizations that exist, and changes them until there are enough events.
@@ -70,6 +70,17 @@ impl Served {
         }
     }
 
+    /// Kills the process after so many milliseconds each time, and starts it again.
+    async fn kill_after(&self, moments: &[u64], process: &mut Process, database: &AnyPool) {
+        for after in moments {
+            // The moment of a kill is the point of the test; nothing is waited for.
+            tokio::time::sleep(Duration::from_millis(*after)).await;
+            process.kill();
+            *process = self.start().await;
+            set_free(database).await;
+        }
+    }
+
     /// Delivers an event until it is answered well, as Stripe does.
     async fn deliver(&self, event: &Value) {
         let body = event.to_string();
@@ -87,6 +98,14 @@ impl Served {
     }
 }
 
+/// What a killed worker had claimed is free again after a minute; the test does not wait for it.
+async fn set_free(database: &AnyPool) {
+    sqlx::query("UPDATE stripe_events SET next_attempt_at = 0 WHERE status = 'pending' AND next_attempt_at > 0")
+        .execute(database)
+        .await
+        .unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_moment_nothing_that_was_answered_is_lost_or_done_twice() {
     let seed = std::env::var("BILLHOOK_TEST_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
@@ -99,25 +118,16 @@ async fn killed_at_any_moment_nothing_that_was_answered_is_lost_or_done_twice() 
     assert!(events.len() >= EVENTS, "{}", events.len());
     events.shuffle(&mut random);
 
-    let burst = stream::iter(&events).for_each_concurrent(16, async |event| served.deliver(event).await);
     let kills: Vec<u64> = (0..KILLS).map(|_| random.random_range(20..250)).collect();
-    let killing = async {
-        for after in &kills {
-            // The moment of a kill is the point of the test; nothing is waited for.
-            tokio::time::sleep(Duration::from_millis(*after)).await;
-            process.kill();
-            process = served.start().await;
-        }
-    };
-    tokio::join!(burst, killing);
+    // Some while events come in, and as many while they are applied, which waits for a pause.
+    let (receiving, applying) = kills.split_at(KILLS / 2);
+    let burst = stream::iter(&events).for_each_concurrent(16, async |event| served.deliver(event).await);
+    tokio::join!(burst, served.kill_after(receiving, &mut process, &database));
+    served.kill_after(applying, &mut process, &database).await;
 
     let waiting = "SELECT COUNT(*) FROM stripe_events WHERE status NOT IN ('applied', 'ignored')";
     while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&database).await.unwrap() > 0 {
-        // What a killed worker had claimed is free again after a minute; the test does not wait for it.
-        sqlx::query("UPDATE stripe_events SET next_attempt_at = 0 WHERE status = 'pending' AND next_attempt_at > 0")
-            .execute(&database)
-            .await
-            .unwrap();
+        set_free(&database).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let stored: Vec<String> =
