@@ -561,3 +561,22 @@ async fn a_database_that_is_locked_is_waited_for_and_then_stripe_is_told_to_come
     assert_eq!(taken.status(), StatusCode::OK);
     assert_eq!(world.count("stripe_events").await, 1);
 }
+
+#[tokio::test]
+async fn a_database_that_cuts_its_connections_loses_no_delivery() {
+    let world = World::start().await;
+    let database = world.database().await;
+    // SQLite is a file: there is nobody who could cut a connection to it.
+    let postgres = std::env::var("BILLHOOK_TEST_POSTGRES").is_ok();
+    let cut = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    for index in 0..3 {
+        let body = json!({"id": format!("evt_{index}"), "type": "plan.created"}).to_string();
+        let taken = deliver(&world, "/api/webhooks/stripe", Some(signed_now(&world, &body)), &body).await;
+        assert_eq!(taken.status(), StatusCode::OK, "delivery {index}");
+        if postgres {
+            sqlx::query(cut).execute(&database).await.unwrap();
+        }
+    }
+    assert_eq!(world.count("stripe_events").await, 3);
+}

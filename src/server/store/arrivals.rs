@@ -1,14 +1,16 @@
 //! The way into the inbox: deliveries are stored in groups.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::time::Timestamp;
 use sqlx::{AnyConnection, AssertSqlSafe};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use super::Error;
 use super::events::Arrival;
 use super::gathering::Gathering;
+use super::own_connection::OwnConnection;
 use super::rows::{pieces, places};
 use super::tasks::WritingTasks;
 use super::writer::Writer;
@@ -22,7 +24,8 @@ pub(super) struct Entrance {
 
 impl Entrance {
     pub(super) fn open(tasks: &WritingTasks, writer: Writer) -> Self {
-        let gathering = Gathering::open(tasks, move |arrivals| take_in(writer.clone(), arrivals));
+        let way = Way::of(writer);
+        let gathering = Gathering::open(tasks, move |arrivals| way.clone().take_in(arrivals));
         Self { gathering, waiting: watch::Sender::new(0) }
     }
 
@@ -67,28 +70,70 @@ impl Drop for Waiting<'_> {
     }
 }
 
-async fn take_in(writer: Writer, arrivals: Vec<(Arrival, Timestamp)>) -> Vec<Result<(), Error>> {
-    let count = arrivals.len();
-    let written = write(&writer, arrivals).await.map_err(|error| error.to_string());
-    let outcome = || written.as_ref().copied().map_err(|error| Error::Commit(error.clone()));
-    std::iter::repeat_with(outcome).take(count).collect()
+/// How a group reaches the disk.
+#[derive(Clone, Debug)]
+enum Way {
+    /// SQLite: in one commit with whatever else is written.
+    Writer(Writer),
+    /// PostgreSQL: a statement is a transaction by itself, and on a connection that is kept it is one message there and
+    /// back. No account is touched, so nobody is to be told.
+    Connection(Arc<Mutex<OwnConnection>>),
 }
 
-async fn write(writer: &Writer, arrivals: Vec<(Arrival, Timestamp)>) -> Result<(), Error> {
-    writer
-        .write(move |connection| {
-            Box::pin(async move {
-                for piece in pieces(&arrivals) {
-                    insert(connection, piece).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+impl Way {
+    fn of(writer: Writer) -> Self {
+        match writer {
+            Writer::Pooled { pool, .. } => Self::Connection(Arc::new(Mutex::new(OwnConnection::of(pool)))),
+            grouped @ Writer::Grouped { .. } => Self::Writer(grouped),
+        }
+    }
+
+    async fn take_in(self, arrivals: Vec<(Arrival, Timestamp)>) -> Vec<Result<(), Error>> {
+        let count = arrivals.len();
+        let stored = match self {
+            Self::Writer(writer) => {
+                writer.write(move |it| Box::pin(async move { Ok(insert(it, &arrivals).await?) })).await
+            }
+            Self::Connection(own) => insert_alone(&mut *own.lock().await, &arrivals).await.map_err(Error::from),
+        };
+        let stored = stored.map_err(|error| error.to_string());
+        let outcome = || stored.as_ref().copied().map_err(|error| Error::Commit(error.clone()));
+        std::iter::repeat_with(outcome).take(count).collect()
+    }
+}
+
+/// Each piece in a transaction of its own. A connection may have been cut since it was last used, which shows when it
+/// is used; what one try has stored is there already for the next.
+async fn insert_alone(own: &mut OwnConnection, arrivals: &[(Arrival, Timestamp)]) -> Result<(), sqlx::Error> {
+    let mut stored = insert(own.get().await?, arrivals).await;
+    if let Err(error) = &stored
+        && is_cut(error)
+    {
+        tracing::warn!(%error, "the connection was cut; storing deliveries on another one");
+        own.give_back();
+        stored = insert(own.get().await?, arrivals).await;
+    }
+    if stored.is_err() {
+        own.give_back();
+    }
+    stored
+}
+
+/// Whether it is the connection that failed. What the server refused it would refuse again; class 57P is a server that
+/// stops or ends connections.
+fn is_cut(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_none_or(|refused| refused.code().is_some_and(|code| code.starts_with("57P")))
 }
 
 /// Stores arrivals; what is there already was delivered before.
-async fn insert(connection: &mut AnyConnection, rows: &[(Arrival, Timestamp)]) -> Result<(), Error> {
+async fn insert(connection: &mut AnyConnection, arrivals: &[(Arrival, Timestamp)]) -> Result<(), sqlx::Error> {
+    for rows in pieces(arrivals) {
+        insert_piece(connection, rows).await?;
+    }
+    Ok(())
+}
+
+async fn insert_piece(connection: &mut AnyConnection, rows: &[(Arrival, Timestamp)]) -> Result<(), sqlx::Error> {
     let sql = format!(
         "INSERT INTO stripe_events (id, type, livemode, payload, created_at, received_at, status, attempts,
              next_attempt_at)

@@ -44,6 +44,7 @@ mod invoices;
 mod mails;
 mod members;
 mod names;
+mod own_connection;
 mod people;
 mod plan_changes;
 mod plan_grants;

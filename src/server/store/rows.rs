@@ -83,9 +83,9 @@ fn rounded(keys: usize) -> usize {
     [1, 4, 16].into_iter().find(|size| keys <= *size).unwrap_or(ROWS)
 }
 
-/// Cuts rows that are to be inserted into two pieces or a few more, of not too many sizes, for the same reason.
+/// Cuts rows that are to be inserted into one piece or a few more, of not too many sizes, for the same reason.
 pub(super) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    const STEP: usize = 8;
+    const STEP: usize = 16;
     std::iter::from_fn(move || {
         let size = if rows.len() < STEP { rows.len() } else { (rows.len() / STEP * STEP).min(ROWS) };
         let (piece, rest) = rows.split_at(size);

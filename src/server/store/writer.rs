@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use sqlx::pool::PoolConnection;
 use sqlx::{Acquire, Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -19,6 +18,7 @@ use tokio::time::MissedTickBehavior;
 use super::Error;
 use super::changes::Changes;
 use super::checkpoints::Checkpoints;
+use super::own_connection::OwnConnection;
 use super::tasks::WritingTasks;
 
 /// How many pieces one commit takes at most; beyond that the first would wait too long for the last.
@@ -149,29 +149,8 @@ fn job<T: Send + 'static, W: Work<T>>(work: W, changes: Changes, answer: oneshot
     })
 }
 
-/// The connection that writes, kept from group to group: one that goes back to its pool is asked on the way back and
-/// again on the way out whether it still works, and every question is a change of threads.
-struct Own {
-    pool: AnyPool,
-    connection: Option<PoolConnection<Any>>,
-}
-
-impl Own {
-    async fn get(&mut self) -> Result<&mut AnyConnection, sqlx::Error> {
-        match &mut self.connection {
-            Some(connection) => Ok(connection),
-            none => Ok(none.insert(self.pool.acquire().await?)),
-        }
-    }
-
-    /// Something went wrong: the pool finds out whether it still works, and makes another one where it does not.
-    fn give_back(&mut self) {
-        self.connection = None;
-    }
-}
-
 async fn commit_in_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>, changes: Changes, checkpoints: Checkpoints) {
-    let mut own = Own { pool, connection: None };
+    let mut own = OwnConnection::of(pool);
     let mut group = Vec::with_capacity(GROUP);
     let mut look = tokio::time::interval(LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -227,7 +206,7 @@ async fn look_for_others<'e>(
 }
 
 async fn commit_group(
-    own: &mut Own,
+    own: &mut OwnConnection,
     group: &mut Vec<Job>,
     version: &mut Option<i64>,
     changes: &Changes,
