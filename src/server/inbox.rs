@@ -23,8 +23,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How many events are taken at once, and how many among deliveries that keep coming.
 const AT_ONCE: u32 = 256;
 const AT_ONCE_AMONG_ARRIVALS: u32 = 64;
-/// How long nothing is delivered in a pause, how long the worker waits for one, and how long from time to time once
-/// deliveries have come for so long that this is no burst.
+/// How long nothing is delivered in a pause; how long the worker waits for one since its inbox was empty; and how long
+/// before each group of events after that.
 const PAUSE: Duration = Duration::from_millis(5);
 const BURST: Duration = Duration::from_secs(5);
 const GIVE_WAY: Duration = Duration::from_millis(20);
@@ -42,12 +42,16 @@ impl Bell {
     }
 }
 
-/// Works until `stop` changes.
+/// Works until `stop` changes. What is left then waits for the next start.
 pub async fn work(app: App, mut stop: watch::Receiver<bool>) {
-    let mut no_pause_since = None;
+    let mut behind_since = None;
     loop {
-        if let Err(error) = work_once(&app, &mut no_pause_since).await {
+        let left = work_once(&app, &mut behind_since).await.unwrap_or_else(|error| {
             tracing::error!(%error, "the inbox could not be worked off; trying again");
+            false
+        });
+        if left && !*stop.borrow() {
+            continue;
         }
         tokio::select! {
             () = app.inbox.0.notified() => {}
@@ -57,37 +61,43 @@ pub async fn work(app: App, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Applies everything that is due, then what time alone has changed.
-async fn work_once(app: &App, no_pause_since: &mut Option<Instant>) -> Result<(), Error> {
-    loop {
-        let most = how_many(app, no_pause_since).await;
-        let claimed = app.store.claim_events(most, Clock::wall()).await?;
-        if claimed.is_empty() {
-            break;
-        }
-        let groups = stream::iter(by_subject(claimed).into_values());
-        let outcomes: Vec<Result<(), Error>> =
-            groups.map(|group| settle_all(app, group)).buffer_unordered(SIDE_BY_SIDE).collect().await;
-        outcomes.into_iter().collect::<Result<(), Error>>()?;
+/// Applies what is due, then what time alone has changed, which does not wait until nothing is left. Whether something
+/// may be left.
+async fn work_once(app: &App, behind_since: &mut Option<Instant>) -> Result<bool, Error> {
+    let began = Instant::now();
+    let mut left = true;
+    while left && began.elapsed() < LOOK_EVERY {
+        let since = *behind_since.get_or_insert_with(Instant::now);
+        left = apply(app, how_many(app, since).await).await?;
+    }
+    if !left {
+        *behind_since = None;
     }
     app.expire_reservations().await?;
     let now = app.clock.now();
     for organization in app.store.organizations_due(now).await? {
         app.store.review(&organization, Actor::Clock, now, app.access_rule(now)).await?;
     }
-    Ok(())
+    Ok(left)
 }
 
 /// How many events to take now. A delivery is answered when it is on the disk and nobody waits for an event to be
 /// applied, so the worker lets a burst of deliveries pass; among those that never end it keeps up.
-async fn how_many(app: &App, no_pause_since: &mut Option<Instant>) -> u32 {
-    let since = no_pause_since.get_or_insert_with(Instant::now);
-    let patience = BURST.saturating_sub(since.elapsed()).max(GIVE_WAY);
-    if tokio::time::timeout(patience, app.store.no_arrivals(PAUSE)).await.is_err() {
-        return AT_ONCE_AMONG_ARRIVALS;
-    }
-    *no_pause_since = None;
-    AT_ONCE
+async fn how_many(app: &App, behind_since: Instant) -> u32 {
+    let patience = BURST.saturating_sub(behind_since.elapsed()).max(GIVE_WAY);
+    let pause = tokio::time::timeout(patience, app.store.no_arrivals(PAUSE)).await.is_ok();
+    if pause { AT_ONCE } else { AT_ONCE_AMONG_ARRIVALS }
+}
+
+/// Applies so many events at most. Whether there were any.
+async fn apply(app: &App, most: u32) -> Result<bool, Error> {
+    let claimed = app.store.claim_events(most, Clock::wall()).await?;
+    let any = !claimed.is_empty();
+    let groups = stream::iter(by_subject(claimed).into_values());
+    let outcomes: Vec<Result<(), Error>> =
+        groups.map(|group| settle_all(app, group)).buffer_unordered(SIDE_BY_SIDE).collect().await;
+    outcomes.into_iter().collect::<Result<(), Error>>()?;
+    Ok(any)
 }
 
 /// An event that can be read, or why not.

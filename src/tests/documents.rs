@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::api::{Service, id_of};
 use crate::harness::{Browser, Waiting, World, location, text_of};
+use crate::mail::mailbox;
 use crate::team::{join, of, team};
 
 const UNLIMITED: Limit = Limit::UNLIMITED;
@@ -381,10 +382,9 @@ async fn builder_warns_at_80_and_at_95_percent() {
     // One project is all that Starter has.
     customer.take("projects", 1).await;
     assert_eq!(customer.check("projects").await["warning"], 95);
-    let url = format!("{}/sandbox/mail", world.sandbox.stripe_url());
     let waiting = Waiting::begin();
     let mails: Vec<Value> = loop {
-        let mails: Vec<Value> = reqwest::get(&url).await.unwrap().json().await.unwrap();
+        let mails = mailbox(&world).await;
         if mails.len() >= 7 {
             break mails;
         }

@@ -6,12 +6,17 @@ use serde_json::{Value, json};
 use crate::api::{Service, id_of};
 use crate::harness::{Browser, Waiting, World};
 
-/// What the sandbox's mailbox holds, newest first, once there are so many.
-async fn mailbox(world: &World, count: usize) -> Vec<Value> {
+/// What the sandbox's mailbox holds, newest first.
+pub async fn mailbox(world: &World) -> Vec<Value> {
     let url = format!("{}/sandbox/mail", world.sandbox.stripe_url());
+    Client::new().get(url).send().await.unwrap().json().await.unwrap()
+}
+
+/// The same, once there are so many.
+async fn arrived(world: &World, count: usize) -> Vec<Value> {
     let waiting = Waiting::begin();
     loop {
-        let mails: Vec<Value> = Client::new().get(&url).send().await.unwrap().json().await.unwrap();
+        let mails = mailbox(world).await;
         if mails.len() >= count {
             assert_eq!(mails.len(), count, "{mails:#?}");
             return mails;
@@ -21,7 +26,7 @@ async fn mailbox(world: &World, count: usize) -> Vec<Value> {
 }
 
 /// Waits until nobody has to be told of anything.
-async fn all_told(world: &World) {
+pub async fn all_told(world: &World) {
     let database = world.database().await;
     let left = "SELECT (SELECT COUNT(*) FROM usage_warnings WHERE told = 0) + (SELECT COUNT(*) FROM mails WHERE status = 'waiting')";
     let waiting = Waiting::begin();
@@ -39,7 +44,7 @@ async fn who_manages_the_billing_is_warned_once_at_each_step() {
     for _ in 0..4 {
         service.done("/api/v1/usage", one.clone()).await;
     }
-    let mails = mailbox(&world, 1).await;
+    let mails = arrived(&world, 1).await;
     assert_eq!(mails[0]["to"], json!(["ada@example.com"]));
     assert!(mails[0]["subject"].as_str().unwrap().contains("80 % of build hours"), "{mails:#?}");
     let text = mails[0]["text"].as_str().unwrap();
@@ -47,15 +52,15 @@ async fn who_manages_the_billing_is_warned_once_at_each_step() {
         assert!(text.contains(part), "{part}: {text}");
     }
     service.done("/api/v1/usage", one.clone()).await;
-    assert!(mailbox(&world, 2).await[0]["subject"].as_str().unwrap().contains("95 %"));
+    assert!(arrived(&world, 2).await[0]["subject"].as_str().unwrap().contains("95 %"));
     service.post("/api/v1/usage", one.clone()).await;
     all_told(&world).await;
-    assert_eq!(mailbox(&world, 2).await.len(), 2, "refused again is no news");
+    assert_eq!(arrived(&world, 2).await.len(), 2, "refused again is no news");
     world.pass(json!({"months": 1})).await;
     for _ in 0..4 {
         service.done("/api/v1/usage", one.clone()).await;
     }
-    mailbox(&world, 3).await;
+    arrived(&world, 3).await;
 }
 
 #[tokio::test]
@@ -112,7 +117,7 @@ async fn a_change_of_the_time_zone_repeats_no_warning_and_swallows_none() {
                 assert_eq!(world.count("usage_warnings").await, told, "{level} of {meter} in count {count}");
             }
             all_told(&world).await;
-            assert_eq!(mailbox(&world, usize::try_from(told).unwrap()).await.len(), usize::try_from(told).unwrap());
+            assert_eq!(arrived(&world, usize::try_from(told).unwrap()).await.len(), usize::try_from(told).unwrap());
             let check = json!({"organization": organization, "meter": meter});
             let next = service.done("/api/v1/check", check).await["meter"]["resetsAt"].as_i64().unwrap();
             world.pass(json!({"advance_seconds": next - world.sandbox.now() + 1})).await;

@@ -1,10 +1,11 @@
 //! Asking sales: taken from anybody, once in a while, and told to those who sell. What an operator makes of it.
 
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::api::{Service, id_of};
 use crate::harness::{Waiting, World, location, text_of};
+use crate::mail::mailbox;
 
 const ASKED: [(&str, &str); 7] = [
     ("name", "Grace Hopper"),
@@ -24,10 +25,9 @@ fn asking<'a>(other: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
 
 /// The mails to an address, once there are so many mails.
 async fn mails_to(world: &World, address: &str, count: usize) -> Vec<Value> {
-    let url = format!("{}/sandbox/mail", world.sandbox.stripe_url());
     let waiting = Waiting::begin();
     loop {
-        let mails: Vec<Value> = Client::new().get(&url).send().await.unwrap().json().await.unwrap();
+        let mails = mailbox(world).await;
         if mails.len() >= count {
             return mails.into_iter().filter(|mail| mail["to"] == json!([address])).collect();
         }

@@ -5,13 +5,13 @@ use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
 use crate::harness::{Browser, Waiting, World, location, text_of};
+use crate::mail::mailbox;
 
 /// The link in the newest mail to somebody, once there are so many with one.
 pub async fn link_to(world: &World, email: &str, count: usize) -> String {
-    let url = format!("{}/sandbox/mail", world.sandbox.stripe_url());
     let waiting = Waiting::begin();
     loop {
-        let mails: Vec<Value> = Client::new().get(&url).send().await.unwrap().json().await.unwrap();
+        let mails = mailbox(world).await;
         let links: Vec<String> = mails
             .iter()
             .filter(|mail| mail["to"] == json!([email]))

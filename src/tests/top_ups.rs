@@ -10,6 +10,7 @@ use sqlx::AnyPool;
 
 use crate::api::{Service, id_of};
 use crate::harness::{Browser, Waiting, World};
+use crate::mail::{all_told, mailbox};
 use crate::process::Served;
 
 const PAGE: &str = "/settings/usage";
@@ -113,11 +114,12 @@ impl Customer {
         page
     }
 
+    /// What everybody was sent, oldest first: to whom, the subject and the text.
     async fn mails(&self) -> Vec<(String, String, String)> {
-        sqlx::query_as("SELECT recipient, subject, body FROM mails ORDER BY id")
-            .fetch_all(&self.database)
-            .await
-            .unwrap()
+        all_told(&self.world).await;
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let of = |mail: &Value| (text(&mail["to"][0]), text(&mail["subject"]), text(&mail["text"]));
+        mailbox(&self.world).await.iter().rev().map(of).collect()
     }
 
     /// Makes what was put off due now. What somebody is at work on is taken for longer than anything is put off.

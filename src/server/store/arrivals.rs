@@ -1,5 +1,6 @@
 //! The way into the inbox: deliveries are stored in groups.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,9 @@ use super::own_connection::OwnConnection;
 use super::rows::{pieces, places};
 use super::tasks::WritingTasks;
 use super::writer::Writer;
+
+/// How long PostgreSQL may take for a statement; longer than it waits for a lock, after which it says so by itself.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(12);
 
 /// Where deliveries wait to be on the disk; cheap to clone.
 #[derive(Clone, Debug)]
@@ -102,27 +106,36 @@ impl Way {
     }
 }
 
-/// Each piece in a transaction of its own. A connection may have been cut since it was last used, which shows when it
-/// is used; what one try has stored is there already for the next.
+/// A connection may have been cut since it was last used, which shows when it is used; what one try has stored is there
+/// already for the next.
 async fn insert_alone(own: &mut OwnConnection, arrivals: &[(Arrival, Timestamp)]) -> Result<(), sqlx::Error> {
-    let mut stored = insert(own.get().await?, arrivals).await;
-    if let Err(error) = &stored
-        && is_cut(error)
-    {
-        tracing::warn!(%error, "the connection was cut; storing deliveries on another one");
-        own.give_back();
-        stored = insert(own.get().await?, arrivals).await;
+    match try_alone(own, arrivals).await {
+        Err(error) if may_succeed_later(&error) => {
+            tracing::warn!(%error, "deliveries were not stored; trying once more on another connection");
+            try_alone(own, arrivals).await
+        }
+        stored => stored,
     }
+}
+
+/// Each piece in a transaction of its own.
+async fn try_alone(own: &mut OwnConnection, arrivals: &[(Arrival, Timestamp)]) -> Result<(), sqlx::Error> {
+    let connection = own.get().await?;
+    let stored = match tokio::time::timeout(ANSWERED_WITHIN, insert(connection, arrivals)).await {
+        Ok(stored) => stored,
+        Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+    };
     if stored.is_err() {
-        own.give_back();
+        own.close();
     }
     stored
 }
 
-/// Whether it is the connection that failed. What the server refused it would refuse again; class 57P is a server that
-/// stops or ends connections.
-fn is_cut(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_none_or(|refused| refused.code().is_some_and(|code| code.starts_with("57P")))
+/// Whether it was the connection (08), a server that stops or ends connections (57P), or others who wrote at the same
+/// time (40). What the server refused otherwise it would refuse again.
+fn may_succeed_later(error: &sqlx::Error) -> bool {
+    let passing = |code: &str| ["08", "57P", "40"].iter().any(|class| code.starts_with(class));
+    error.as_database_error().is_none_or(|refused| refused.code().is_some_and(|code| passing(&code)))
 }
 
 /// Stores arrivals; what is there already was delivered before.

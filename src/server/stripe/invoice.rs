@@ -82,7 +82,7 @@ fn bills_from(invoice: &StripeInvoice) -> Option<Timestamp> {
         proration.and_then(Value::as_bool) == Some(false)
     };
     let starts = lines.iter().filter(whole).filter_map(|line| line.pointer("/period/start")?.as_i64());
-    starts.max().or_else(|| renews_from(invoice)).map(Timestamp)
+    starts.chain(renews_from(invoice)).max().map(Timestamp)
 }
 
 /// Only the first ten lines come with an invoice, and what changed in the period before stands in front. A renewal
@@ -164,24 +164,32 @@ mod tests {
 
     use super::*;
 
-    /// An invoice with ten lines for changes of the period before, as Stripe sends it where there are more.
-    fn cut(reason: &str, has_more: bool) -> Option<Timestamp> {
-        let change = json!({
-            "parent": { "subscription_item_details": { "proration": true } },
-            "period": { "start": 1_700, "end": 2_000 },
-        });
+    fn line(proration: bool, start: i64) -> serde_json::Value {
+        json!({
+            "parent": { "subscription_item_details": { "proration": proration } },
+            "period": { "start": start, "end": 2_000 },
+        })
+    }
+
+    /// An invoice with ten lines, nine of them for changes of the period before, as Stripe sends it where there are
+    /// more.
+    fn cut(reason: &str, has_more: bool, tenth: &serde_json::Value) -> Option<Timestamp> {
+        let mut lines = vec![line(true, 1_700); 9];
+        lines.push(tenth.clone());
         let invoice = json!({
             "id": "in_1", "customer": "cus_1", "status": "paid", "currency": "usd", "total": 900, "created": 2_000,
             "billing_reason": reason, "period_start": 1_000, "period_end": 2_000,
-            "lines": { "data": vec![change; 10], "has_more": has_more },
+            "lines": { "data": lines, "has_more": has_more },
         });
         read(invoice).expect("an invoice").bills_from
     }
 
     #[test]
     fn a_renewal_whose_own_line_was_cut_off_bills_from_the_end_of_what_it_collects() {
-        assert_eq!(cut("subscription_cycle", true), Some(Timestamp(2_000)));
-        assert_eq!(cut("subscription_cycle", false), None, "every line is there, and none is for a whole period");
-        assert_eq!(cut("subscription_update", true), None);
+        let (change, used_before) = (line(true, 1_700), line(false, 1_000));
+        assert_eq!(cut("subscription_cycle", true, &change), Some(Timestamp(2_000)));
+        assert_eq!(cut("subscription_cycle", true, &used_before), Some(Timestamp(2_000)), "not what was used");
+        assert_eq!(cut("subscription_cycle", false, &change), None, "all lines are there, none is for a whole period");
+        assert_eq!(cut("subscription_update", true, &change), None);
     }
 }
