@@ -50,14 +50,6 @@ impl World {
         self.worked_off().await;
     }
 
-    /// Waits until the inbox is worked off.
-    pub async fn worked_off(&self) {
-        let waiting = Waiting::begin();
-        while self.app.store.events_waiting().await.unwrap() > 0 {
-            waiting.turn().await;
-        }
-    }
-
     async fn requests(&self, method: &str, path: &str) -> usize {
         let url = format!("{}/sandbox/requests", self.sandbox.stripe_url());
         let all: Value = reqwest::get(url).await.unwrap().json().await.unwrap();

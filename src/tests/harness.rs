@@ -199,10 +199,22 @@ impl World {
     /// Waits until every event has been delivered and worked off.
     pub async fn settled(&self) {
         self.sandbox.deliveries_idle().await;
+        self.worked_off().await;
+    }
+
+    /// Waits until the inbox is worked off.
+    pub async fn worked_off(&self) {
         let waiting = Waiting::begin();
         while self.app.store.events_waiting().await.unwrap() > 0 {
             waiting.turn().await;
         }
+        self.told().await;
+    }
+
+    /// What the database shows may have been committed this moment, and memory not yet told: a piece of writing that
+    /// comes later is over later (on PostgreSQL by a few messages there and back).
+    pub async fn told(&self) {
+        self.app.store.claim_events(0, Clock::wall()).await.unwrap();
     }
 
     /// Asks the sandbox's Stripe.

@@ -74,6 +74,7 @@ impl Customer {
         while self.number("SELECT CAST(COALESCE(SUM(remaining), 0) AS BIGINT) FROM grants").await != credits {
             waiting.turn().await;
         }
+        self.world.told().await;
         assert_eq!(self.credits().await, credits);
     }
 

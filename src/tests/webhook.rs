@@ -127,10 +127,7 @@ async fn events_of_the_other_mode_have_no_effect() {
     );
     let signature = format!("t={},v1={}", now(), sign(world.sandbox.webhook_secret(), now(), &body));
     assert_eq!(deliver(&world, "/api/webhooks/stripe", Some(signature), &body).await.status(), StatusCode::OK);
-    let waiting = Waiting::begin();
-    while world.app.store.events_waiting().await.unwrap() > 0 {
-        waiting.turn().await;
-    }
+    world.worked_off().await;
     assert_eq!(browser.organization().await["subscriptionTier"], "free");
 }
 
