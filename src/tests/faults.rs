@@ -8,7 +8,7 @@ use domain::organization::OrganizationId;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::harness::{Browser, Waiting, World, location};
+use crate::harness::{Browser, World, location};
 use crate::webhook::{deliver, signature_now, signed_now};
 
 impl World {
