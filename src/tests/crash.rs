@@ -1,5 +1,6 @@
 //! The process is killed again and again, at random moments of a burst of a thousand signed events and while it applies
-//! them, and Stripe delivers again what was not answered: what was answered is there, was applied once, and both sides say the same.
+//! them, and Stripe delivers again what was not answered: what was answered is there, was applied once, and both sides
+//! say the same.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,9 +1,10 @@
 //! The only SQL. One text serves SQLite and PostgreSQL; nothing outside this folder knows which of them is running.
 //!
 //! Reads go to a pool. Writes go through [`Store::write`], which is a transaction on either engine and, on SQLite, a
-//! place in the next group commit; only deliveries have a way of their own on PostgreSQL (`arrivals.rs`). Every query about a customer's data takes the organization it is for. A transaction
-//! that writes an organization's rows locks the organization first (and the customer before it, where it links or deletes one): in one order nobody waits
-//! for each other in a ring.
+//! place in the next group commit; only deliveries have a way of their own on PostgreSQL (`arrivals.rs`). Every query
+//! about a customer's data takes the organization it is for. A transaction that writes an organization's rows locks the
+//! organization first (and the customer before it, where it links or deletes one): in one order nobody waits for each
+//! other in a ring.
 
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
