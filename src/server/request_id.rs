@@ -5,7 +5,6 @@
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::request_id::RequestId;
 
@@ -24,10 +23,10 @@ pub fn current() -> Option<String> {
 }
 
 /// Lets everything that answers a request know its id.
-pub async fn known(request: Request, next: Next) -> Response {
+pub async fn known(request: Request, answer: impl AsyncFnOnce(Request) -> Response) -> Response {
     let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
     let id = id.unwrap_or_default().to_owned();
-    CURRENT.scope(id, next.run(request)).await
+    CURRENT.scope(id, answer(request)).await
 }
 
 /// Puts the id into the failure of a server function, and its status before it. The framework makes some of them

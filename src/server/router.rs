@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::handler::Handler;
 use axum::http::{HeaderMap, Method};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -39,16 +39,25 @@ pub fn router(app: App) -> Router {
         .layer((
             SetRequestIdLayer::x_request_id(MakeRequestUuid),
             PropagateRequestIdLayer::x_request_id(),
-            from_fn(request_id::known),
+            from_fn_with_state(app.clone(), complete),
             TraceLayer::new_for_http(),
             CatchPanicLayer::custom(failed),
-            from_fn(api::worded),
             DefaultBodyLimit::max(BODY_LIMIT),
             TimeoutLayer::with_status_code(axum::http::StatusCode::REQUEST_TIMEOUT, TIMEOUT),
             CompressionLayer::new(),
-            from_fn_with_state(app.clone(), guard::headers),
         ))
         .with_state(app)
+}
+
+/// What every answer has, whoever made it: an id, words and headers. In one function: each function among the layers
+/// makes a copy of all that are below it, for each request.
+async fn complete(State(app): State<App>, request: Request, next: Next) -> Response {
+    let path = request.uri().clone();
+    request_id::known(request, async |request| {
+        let response = next.run(request).await;
+        guard::with_headers(&app, api::worded(path.path(), response))
+    })
+    .await
 }
 
 /// A route with a session, for one method.

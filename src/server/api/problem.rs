@@ -2,9 +2,7 @@
 
 use aide::OperationOutput;
 use axum::Json;
-use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::entitlement::{MeterAnswer, Why};
 use domain::time::Timestamp;
@@ -111,10 +109,8 @@ fn limit(meter: MeterAnswer, now: Timestamp) -> Response {
 }
 
 /// Gives what the framework refuses without a word the form of every other failure, where programs read it.
-pub async fn worded(request: Request, next: Next) -> Response {
-    let is_api = request.uri().path().starts_with("/api/");
-    let response = next.run(request).await;
-    if !is_api || response.extensions().get::<AppError>().is_some() {
+pub fn worded(path: &str, response: Response) -> Response {
+    if !path.starts_with("/api/") || response.extensions().get::<AppError>().is_some() {
         return response;
     }
     let (code, sentence) = match response.status() {

@@ -14,7 +14,7 @@ use super::gathering::Gathering;
 use super::own_connection::OwnConnection;
 use super::rows::{pieces, places};
 use super::tasks::WritingTasks;
-use super::writer::Writer;
+use super::writer::{Work, Writer};
 
 /// How long PostgreSQL may take for a statement; longer than it waits for a lock, after which it says so by itself.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(12);
@@ -77,7 +77,7 @@ impl Drop for Waiting<'_> {
 /// How a group reaches the disk.
 #[derive(Clone, Debug)]
 enum Way {
-    /// SQLite: in one commit with whatever else is written.
+    /// SQLite: in one commit with whatever else is written; a statement alone is one by itself.
     Writer(Writer),
     /// PostgreSQL: a statement is a transaction by itself, and on a connection that is kept it is one message there and
     /// back. No account is touched, so nobody is to be told.
@@ -95,15 +95,21 @@ impl Way {
     async fn take_in(self, arrivals: Vec<(Arrival, Timestamp)>) -> Vec<Result<(), Error>> {
         let count = arrivals.len();
         let stored = match self {
-            Self::Writer(writer) => {
-                writer.write(move |it| Box::pin(async move { Ok(insert(it, &arrivals).await?) })).await
+            Self::Writer(writer) if pieces(&arrivals).nth(1).is_none() => {
+                writer.write_statement(inserted(arrivals)).await
             }
+            Self::Writer(writer) => writer.write(inserted(arrivals)).await,
             Self::Connection(own) => insert_alone(&mut *own.lock().await, &arrivals).await.map_err(Error::from),
         };
         let stored = stored.map_err(|error| error.to_string());
         let outcome = || stored.as_ref().copied().map_err(|error| Error::Commit(error.clone()));
         std::iter::repeat_with(outcome).take(count).collect()
     }
+}
+
+/// As a piece of the writer's.
+fn inserted(arrivals: Vec<(Arrival, Timestamp)>) -> impl Work<()> {
+    move |connection: &mut AnyConnection| Box::pin(async move { Ok(insert(connection, &arrivals).await?) })
 }
 
 /// A connection may have been cut since it was last used, which shows when it is used; what one try has stored is there
@@ -148,12 +154,12 @@ async fn insert(connection: &mut AnyConnection, arrivals: &[(Arrival, Timestamp)
 
 async fn insert_piece(connection: &mut AnyConnection, rows: &[(Arrival, Timestamp)]) -> Result<(), sqlx::Error> {
     let sql = format!(
-        "INSERT INTO stripe_events (id, type, livemode, payload, created_at, received_at, status, attempts,
-             next_attempt_at)
+        "INSERT INTO stripe_events (id, type, livemode, payload, created_at, received_at, next_attempt_at, status,
+             attempts)
          VALUES {} ON CONFLICT (id) DO NOTHING",
-        places(connection, rows.len(), 9)
+        places(connection, rows.len(), 7, ", 'pending', 0")
     );
-    // Nothing but numbers was put into it.
+    // Nothing but places was put into it.
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for (arrival, wall) in rows {
         query = query
@@ -163,8 +169,6 @@ async fn insert_piece(connection: &mut AnyConnection, rows: &[(Arrival, Timestam
             .bind(arrival.payload.clone())
             .bind(arrival.created.0)
             .bind(wall.0)
-            .bind("pending")
-            .bind(0_i64)
             .bind(wall.0);
     }
     query.execute(connection).await?;

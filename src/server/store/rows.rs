@@ -60,7 +60,7 @@ impl<const N: usize> LookUp<'_, N> {
         let same: Vec<_> = by.iter().map(|column| format!("t.{column} = asked_{column}")).collect();
         let (same, asked, by) =
             (same.join(" AND "), asked.join(", "), by.map(|column| format!("t.{column}")).join(", "));
-        let places = places(connection, keys, N);
+        let places = places(connection, keys, N, "");
         let rows = format!(
             "WITH asked ({asked}) AS (VALUES {places})
              SELECT t.* FROM asked CROSS JOIN {table} t WHERE {same}{only} ORDER BY {by}"
@@ -94,9 +94,9 @@ pub(super) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// The places of so many rows of so many values: `($1, $2), ($3, $4)`. SQLite counts places without a number by itself;
-/// a number it would look up, for each value, in a list of all of them.
-pub(super) fn places(connection: &AnyConnection, rows: usize, values: usize) -> String {
+/// The places of so many rows of so many values, and what is the same in each: `($1, $2, 'new'), ($3, $4, 'new')`.
+/// SQLite counts places without a number by itself; a number it would look up, for each value, in a list of all of them.
+pub(super) fn places(connection: &AnyConnection, rows: usize, values: usize, same: &'static str) -> String {
     let numbered = is_postgres(connection);
     let mut text = String::new();
     for row in 0..rows {
@@ -110,6 +110,7 @@ pub(super) fn places(connection: &AnyConnection, rows: usize, values: usize) -> 
                 text.push('?');
             }
         }
+        text.push_str(same);
         text.push(')');
     }
     text

@@ -49,7 +49,14 @@ pub(super) struct Done {
     answer: Answer,
 }
 
-pub(super) type Job = Box<dyn for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Done> + Send>;
+type Run = Box<dyn for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Done> + Send>;
+
+/// A piece that waits for its turn.
+pub(super) struct Job {
+    run: Run,
+    /// Whether it is one statement, which is a transaction by itself.
+    is_statement: bool,
+}
 
 /// The way to the disk; cheap to clone.
 #[derive(Clone)]
@@ -93,6 +100,16 @@ impl Writer {
     }
 
     pub(super) async fn write<T: Send + 'static, W: Work<T>>(&self, work: W) -> Result<T, Error> {
+        self.queue(work, false).await
+    }
+
+    /// The same for a piece of one statement that needs nothing of what memory holds. Where it is alone, nothing is said
+    /// to the database but the statement: that is a fourth of the ways there and back.
+    pub(super) async fn write_statement<T: Send + 'static, W: Work<T>>(&self, work: W) -> Result<T, Error> {
+        self.queue(work, true).await
+    }
+
+    async fn queue<T: Send + 'static, W: Work<T>>(&self, work: W, is_statement: bool) -> Result<T, Error> {
         match self {
             Self::Pooled { pool, changes } => {
                 // In a task of its own: a caller that goes away does not take what comes after the commit with it.
@@ -102,7 +119,8 @@ impl Writer {
             Self::Grouped { queue, changes, .. } => {
                 let sender = queue.lock().await.clone().ok_or(Error::Closed)?;
                 let (answer, answered) = oneshot::channel();
-                sender.send(job(work, changes.clone(), answer)).await.map_err(|_| Error::Closed)?;
+                let job = Job { run: run(work, changes.clone(), answer), is_statement };
+                sender.send(job).await.map_err(|_| Error::Closed)?;
                 answered.await.map_err(|_| Error::Closed)?
             }
         }
@@ -132,7 +150,7 @@ async fn in_transaction<T, W: Work<T>>(pool: AnyPool, changes: Changes, work: W)
 }
 
 /// Wraps a piece of work so that its result travels beside the group and is given out after the commit.
-fn job<T: Send + 'static, W: Work<T>>(work: W, changes: Changes, answer: oneshot::Sender<Result<T, Error>>) -> Job {
+fn run<T: Send + 'static, W: Work<T>>(work: W, changes: Changes, answer: oneshot::Sender<Result<T, Error>>) -> Run {
     Box::new(move |connection| {
         Box::pin(async move {
             let (result, noted) = changes.watch(work(connection)).await;
@@ -157,8 +175,8 @@ async fn commit_in_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>, changes:
     let mut version = None;
     let mut commits: u32 = 0;
     loop {
+        // Neither goes first: statements by themselves do not look, however many there are.
         tokio::select! {
-            biased;
             taken = jobs.recv_many(&mut group, GROUP) => if taken == 0 { return },
             _ = look.tick() => {
                 match own.get().await {
@@ -212,15 +230,18 @@ async fn commit_group(
     changes: &Changes,
     answers: &mut Vec<Answer>,
 ) -> Result<(), sqlx::Error> {
+    let mut alone = if group.len() == 1 { group.pop() } else { None };
+    if let Some(job) = alone.take_if(|job| job.is_statement) {
+        answers.push(by_itself(own, job).await?);
+        return Ok(());
+    }
     // IMMEDIATE takes the write lock now: a deferred transaction could fail halfway, when it first writes.
     let mut transaction = own.get().await?.begin_with("BEGIN IMMEDIATE").await?;
     // From here on no other process can write.
     look_for_others(&mut *transaction, version, changes).await;
     // What is alone takes nothing with it when it fails: no savepoint is needed.
-    if group.len() == 1
-        && let Some(job) = group.pop()
-    {
-        let done = job(&mut transaction).await;
+    if let Some(job) = alone {
+        let done = (job.run)(&mut transaction).await;
         answers.push(done.answer);
         return if done.keep { transaction.commit().await } else { transaction.rollback().await };
     }
@@ -231,9 +252,17 @@ async fn commit_group(
     transaction.commit().await
 }
 
+async fn by_itself(own: &mut OwnConnection, job: Job) -> Result<Answer, sqlx::Error> {
+    let done = (job.run)(own.get().await?).await;
+    if !done.keep {
+        own.give_back();
+    }
+    Ok(done.answer)
+}
+
 async fn in_savepoint(transaction: &mut Transaction<'_, Any>, job: Job) -> Result<Answer, sqlx::Error> {
     let mut savepoint = transaction.begin().await?;
-    let done = job(&mut savepoint).await;
+    let done = (job.run)(&mut savepoint).await;
     if done.keep {
         savepoint.commit().await?;
     } else {

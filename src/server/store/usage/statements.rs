@@ -136,7 +136,7 @@ async fn upsert(connection: &mut AnyConnection, rows: &[(&Key, Counter, i64)], o
         "INSERT INTO usage_counters (organization_id, meter, window_start, included, used, from_credits, reserved,
              carried, warned)
          VALUES {} ON CONFLICT (organization_id, meter) DO {on_conflict}",
-        places(connection, rows.len(), 9)
+        places(connection, rows.len(), 9, "")
     );
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for ((organization, meter), counter, window_start) in rows {
@@ -321,7 +321,7 @@ async fn write_entries(connection: &mut AnyConnection, book: &Book<'_>) -> Resul
             "INSERT INTO usage_entries (id, organization_id, meter, amount, from_credits, window_start, at, actor,
                  reservation_id)
              VALUES {}",
-            places(connection, piece.len(), 9)
+            places(connection, piece.len(), 9, "")
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for entry in piece {
@@ -352,7 +352,7 @@ pub(super) async fn keep_answers(
         let sql = format!(
             "INSERT INTO idempotent_answers (scope, key, fingerprint, answer, at) VALUES {}
              ON CONFLICT (scope, key) DO NOTHING",
-            places(connection, piece.len(), 5)
+            places(connection, piece.len(), 5, "")
         );
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for (idempotency, receipt, at) in piece {
