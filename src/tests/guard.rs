@@ -152,6 +152,7 @@ async fn a_wrong_method_and_too_large_a_body_are_problems_too() {
         assert_eq!(answered, status, "{url}");
         assert_eq!(headers["content-type"], "application/problem+json", "{url}");
         assert_eq!(headers.contains_key("allow"), status == 405, "{url}");
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{url}");
         let problem: Value = failure.json().await.unwrap();
         assert_eq!((&problem["code"], &problem["status"]), (&json!(code), &json!(status)), "{url}");
         assert_eq!(problem["requestId"], json!(headers["x-request-id"].to_str().unwrap()), "{url}");
