@@ -43,7 +43,7 @@ async function sideways(page: Page): Promise<string[]> {
 
 test.use({ catalog: 'protocol-guide', colorScheme: 'light', viewport: WIDE });
 // Some thirty pages one after the other, in several ways each.
-test.setTimeout(150_000);
+test.setTimeout(600_000);
 
 test('every page that a stranger sees', async ({ page, app }) => {
   const { look, findings } = examination(page);
