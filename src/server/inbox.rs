@@ -15,8 +15,8 @@ use tokio::sync::{Notify, watch};
 use super::App;
 use super::clock::Clock;
 use super::error::Error;
-use super::store::{Actor, Cause, Consequence, Decision, DisputeRow, InboxEvent, Synced, Told, ToldInvoice};
-use super::stripe::{DisputeNews, Event, Implies, InvoiceNews, LOST, Subject};
+use super::store::{Actor, Cause, Consequence, Decision, DisputeRow, Fault, InboxEvent, Synced, Told, ToldInvoice};
+use super::stripe::{self, DisputeNews, Event, Implies, InvoiceNews, LOST, Subject};
 
 /// How often the worker looks without being called: for retries, and for events that another node received.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -137,15 +137,45 @@ fn subscription_of(subject: &Subject) -> Option<&String> {
     }
 }
 
+/// One after the other. Once Stripe gives no answer the rest is put off without asking: each would wait as long again.
 async fn settle_all(app: &App, group: Vec<Read>) -> Result<(), Error> {
+    let mut silent = None;
     for (stored, event) in group {
-        if let Err(error) = settle(app, &stored, event).await {
-            tracing::warn!(event = stored.id, attempts = stored.attempts, %error, "an event could not be applied");
-            let wait = backoff(stored.attempts);
-            app.store.event_failed(&stored.id, error.to_string(), wait, Clock::wall()).await?;
+        let outcome = match silent.take() {
+            Some(reason) => Err(Error::Stripe(stripe::Error::Unknown(reason))),
+            None => settle(app, &stored, event).await,
+        };
+        let Err(error) = outcome else { continue };
+        tracing::warn!(event = stored.id, attempts = stored.attempts, %error, "an event could not be applied");
+        let wait = backoff(stored.attempts);
+        if app.store.event_failed(&stored.id, error.to_string(), fault(&error), wait, Clock::wall()).await? {
+            tracing::error!(event = stored.id, %error, "an event was set aside; `billhook events` shows and replays it");
+        }
+        if let Error::Stripe(stripe::Error::Unknown(reason)) = error {
+            silent = Some(reason);
         }
     }
     Ok(())
+}
+
+/// A key that Stripe does not take (any more) is no event's fault either.
+fn fault(error: &Error) -> Fault {
+    match error {
+        Error::Stripe(stripe::Error::Unknown(_) | stripe::Error::Refused { status: 401 | 403, .. }) | Error::Busy => {
+            Fault::Away
+        }
+        // A database that is away does not take this note either.
+        Error::Store(_)
+        | Error::Stripe(
+            stripe::Error::Refused { .. }
+            | stripe::Error::Declined(_)
+            | stripe::Error::Unconfirmed(_)
+            | stripe::Error::Unreadable(_),
+        )
+        | Error::App(_)
+        | Error::Provider(_)
+        | Error::Session(_) => Fault::Event,
+    }
 }
 
 /// Applies one event and notes what became of it.

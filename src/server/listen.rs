@@ -16,6 +16,8 @@ use tokio::sync::Semaphore;
 /// A client must have sent its headers by then, also those of its next request. Longer than the minute for which load
 /// balancers keep a connection that is idle: closed by us while they send, it would fail a request that was no mistake.
 const HEADERS_WITHIN: Duration = Duration::from_secs(75);
+/// How large the headers of a request may be together, in bytes: proxies in front of us stop at less.
+const HEADERS_LIMIT: usize = 64 * 1024;
 /// After a stop, connections get so long to finish.
 const FINISH_WITHIN: Duration = Duration::from_secs(20);
 /// How many connections may be open; the next one waits to be accepted.
@@ -26,7 +28,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Serves until `stop` resolves, then lets open requests finish.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_WITHIN).max_buf_size(HEADERS_LIMIT);
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     let mut stop = std::pin::pin!(stop);

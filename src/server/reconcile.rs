@@ -19,7 +19,7 @@ use super::drift::fields;
 pub use super::drift::{Difference, Drift};
 use super::error::Error;
 use super::store::{Actor, Arrival, Cause, Reading, Synced, Task, Told};
-use super::stripe::{Event, Fetched};
+use super::stripe::{Event, Fetched, Subject};
 
 /// Stripe keeps its events for 30 days.
 const EVENTS_KEPT: Seconds = Seconds(30 * 86_400);
@@ -58,8 +58,8 @@ pub struct Report {
 }
 
 impl App {
-    /// Compares, and tells of each difference as it is found. One that was stopped in the middle of a repair goes on
-    /// where it was.
+    /// Compares everything, and tells of each difference as it is found. A repair begins where the one before it was
+    /// stopped.
     pub async fn reconcile(&self, scope: &Scope, mut tell: impl FnMut(&Drift) + Send) -> Result<Report, Error> {
         let mut run = Run { app: self, scope, pace: pace(scope.calls_per_second), report: Report::default() };
         if let Some(organization) = &scope.organization {
@@ -102,13 +102,17 @@ impl Run<'_> {
             before = events.last().map(|event| event.id.clone());
             for listed in events {
                 self.report.events += 1;
-                if store.has_event(&listed.id).await? {
+                // What says nothing to us is no loss: Stripe lists every event, also those that are not sent here.
+                let event = Event::read(&listed.body).ok().filter(|event| !matches!(event.subject, Subject::Nothing));
+                let Some(event) = event else { continue };
+                if store.has_event(&event.id).await? {
                     continue;
                 }
+                let missed = Difference::MissedEvent(event.id.clone());
                 if self.scope.repair {
-                    self.take_in(listed.body).await?;
+                    self.take_in(event, listed.body).await?;
                 }
-                self.found(None, Difference::MissedEvent(listed.id), self.scope.repair, tell);
+                self.found(None, missed, self.scope.repair, tell);
             }
             if !more || before.is_none() {
                 break;
@@ -121,21 +125,39 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn take_in(&self, body: String) -> Result<(), Error> {
-        let Ok(event) = Event::read(&body) else { return Ok(()) };
+    async fn take_in(&self, event: Event, body: String) -> Result<(), Error> {
         let arrival =
             Arrival { id: event.id, kind: event.kind, created: event.created, livemode: event.livemode, payload: body };
         self.app.store.receive_event(arrival, Clock::wall()).await?;
         Ok(())
     }
 
+    /// Everybody once, beginning where a repair was stopped, maybe one that still runs elsewhere.
     async fn organizations(&mut self, tell: &mut (impl FnMut(&Drift) + Send)) -> Result<(), Error> {
         let store = &self.app.store;
         let left = if self.scope.repair { store.position(Task::Organizations).await? } else { None };
-        let mut after = left.unwrap_or_default();
+        let left = left.unwrap_or_default();
+        self.organizations_between(&left, None, tell).await?;
+        if !left.is_empty() {
+            self.organizations_between("", Some(&left), tell).await?;
+        }
+        if self.scope.repair {
+            store.set_position(Task::Organizations, "", Clock::wall()).await?;
+        }
+        Ok(())
+    }
+
+    async fn organizations_between(
+        &mut self,
+        after: &str,
+        last: Option<&str>,
+        tell: &mut (impl FnMut(&Drift) + Send),
+    ) -> Result<(), Error> {
+        let store = &self.app.store;
+        let mut after = after.to_owned();
         loop {
-            let batch = store.billed_after(&after, BATCH).await?;
-            let Some((last, _)) = batch.last().cloned() else { break };
+            let batch = store.billed_between(&after, last, BATCH).await?;
+            let Some((end, _)) = batch.last().cloned() else { return Ok(()) };
             for (organization, customer) in batch {
                 match self.organization(&organization, &customer, tell).await {
                     // One that cannot be asked about does not hold up the others.
@@ -146,15 +168,11 @@ impl Run<'_> {
                     compared => compared?,
                 }
             }
-            after = last.0;
+            after = end.0;
             if self.scope.repair {
                 store.set_position(Task::Organizations, &after, Clock::wall()).await?;
             }
         }
-        if self.scope.repair {
-            store.set_position(Task::Organizations, "", Clock::wall()).await?;
-        }
-        Ok(())
     }
 
     async fn organization(

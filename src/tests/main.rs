@@ -19,6 +19,7 @@ mod harness;
 mod life;
 mod mail;
 mod operator;
+mod outages;
 mod packs;
 mod pages;
 mod process;

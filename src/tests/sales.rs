@@ -7,7 +7,7 @@ use crate::api::{Service, id_of};
 use crate::harness::{Waiting, World, location, text_of};
 use crate::mail::mailbox;
 
-const ASKED: [(&str, &str); 7] = [
+pub const ASKED: [(&str, &str); 7] = [
     ("name", "Grace Hopper"),
     ("email", "Grace@Navy.Example"),
     ("company", "County Fire"),

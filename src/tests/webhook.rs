@@ -54,6 +54,7 @@ async fn forged_stale_and_unsigned_deliveries_leave_nothing() {
         Some(format!("t={time}")),
         Some(format!("v1={good}")),
         Some(format!("t={time},v0={good}")),
+        Some(format!("t={time},v1={good}{}", ",v1=".repeat(16))),
         Some(format!("t={time},v1={}", sign("whsec_wrong", time, &body))),
         Some(format!("t={},v1={good}", time + 1)),
         Some(format!("t={},v1={}", time - 301, sign(secret, time - 301, &body))),

@@ -12,6 +12,17 @@ use super::{Error, Store};
 const CLAIM: Seconds = Seconds(60);
 /// How many attempts an event gets before it is set aside for a person to look at.
 const ATTEMPTS: i64 = 12;
+/// How many of them are counted while Stripe is away, which is not the event's fault.
+const ATTEMPTS_WHILE_AWAY: i64 = 9;
+
+/// Whose fault it is that an event was not applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The event's, so that trying again may never help.
+    Event,
+    /// That of something that is away: it is tried until it is back.
+    Away,
+}
 
 /// What became of an event, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,23 +122,37 @@ impl Store {
         .await
     }
 
-    /// Notes a failure: the event is tried again after `wait`, or set aside after too many attempts.
-    pub async fn event_failed(&self, id: &str, error: String, wait: Seconds, now: Timestamp) -> Result<(), Error> {
+    /// Notes a failure: the event is tried again after `wait`, or set aside after too many attempts that were its own
+    /// fault. Whether it was set aside. What another worker has settled meanwhile stays settled.
+    pub async fn event_failed(
+        &self,
+        id: &str,
+        error: String,
+        fault: Fault,
+        wait: Seconds,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         let id = id.to_owned();
+        let counted = match fault {
+            Fault::Event => ATTEMPTS,
+            Fault::Away => ATTEMPTS_WHILE_AWAY,
+        };
         self.write(move |connection| {
             Box::pin(async move {
-                sqlx::query(
-                    "UPDATE stripe_events SET attempts = attempts + 1, last_error = $2, next_attempt_at = $3,
-                         status = CASE WHEN attempts + 1 >= $4 THEN 'dead' ELSE 'pending' END
-                     WHERE id = $1",
+                let status: Option<String> = sqlx::query_scalar(
+                    "UPDATE stripe_events SET last_error = $2, next_attempt_at = $3,
+                         attempts = CASE WHEN attempts < $4 THEN attempts + 1 ELSE attempts END,
+                         status = CASE WHEN attempts + 1 >= $5 AND $4 >= $5 THEN 'dead' ELSE 'pending' END
+                     WHERE id = $1 AND status = 'pending' RETURNING status",
                 )
                 .bind(id)
                 .bind(error)
                 .bind((now + wait).0)
+                .bind(counted)
                 .bind(ATTEMPTS)
-                .execute(connection)
+                .fetch_optional(connection)
                 .await?;
-                Ok(())
+                Ok(status.as_deref() == Some("dead"))
             })
         })
         .await
@@ -154,7 +179,8 @@ pub(super) async fn finish(
         Decision::Ignored(why) => ("ignored", why),
     };
     sqlx::query(
-        "UPDATE stripe_events SET status = $2, decision = $3, applied_at = $4, organization_id = $5,
+        "UPDATE stripe_events SET status = $2, decision = $3, applied_at = $4,
+             organization_id = COALESCE($5, organization_id),
              attempts = attempts + 1, last_error = NULL
          WHERE id = $1",
     )

@@ -157,7 +157,7 @@ impl Store {
                          body = CASE WHEN $2 IS NULL THEN '' ELSE body END,
                          status = CASE WHEN $2 IS NULL THEN 'sent' WHEN attempts + 1 >= $4 THEN 'dead'
                                   ELSE 'waiting' END
-                     WHERE id = $1",
+                     WHERE id = $1 AND status = 'waiting'",
                 )
                 .bind(id)
                 .bind(failed)

@@ -72,7 +72,7 @@ pub use audit::{About, Action, Actor, AuditEntry, AuditFilter, By, TimelineEntry
 pub use checkouts::{Checkout, CheckoutTerms};
 pub use disputes::DisputeRow;
 pub use event_log::LoggedEvent;
-pub use events::{Arrival, Decision, InboxEvent};
+pub use events::{Arrival, Decision, Fault, InboxEvent};
 pub use grants::{Granted, NewGrant};
 pub use invitations::{InviteRefusal, NewInvitation, StoredInvitation};
 pub use invoices::{Consequence, ToldInvoice};

@@ -79,13 +79,19 @@ impl Store {
         .await
     }
 
-    /// The next organizations that have a Stripe customer, by id: each with its customer.
-    pub async fn billed_after(&self, after: &str, limit: u32) -> Result<Vec<(OrganizationId, String)>, Error> {
+    /// The next organizations that have a Stripe customer, by id, up to `last` or all: each with its customer.
+    pub async fn billed_between(
+        &self,
+        after: &str,
+        last: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(OrganizationId, String)>, Error> {
         let rows: Vec<(String, String)> = sqlx::query_as(
             "SELECT id, stripe_customer_id FROM organizations
-             WHERE id > $1 AND stripe_customer_id IS NOT NULL ORDER BY id LIMIT $2",
+             WHERE id > $1 AND ($2 = '' OR id <= $2) AND stripe_customer_id IS NOT NULL ORDER BY id LIMIT $3",
         )
         .bind(after)
+        .bind(last.unwrap_or_default())
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;

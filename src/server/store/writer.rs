@@ -193,7 +193,9 @@ async fn commit_in_groups(pool: AnyPool, mut jobs: mpsc::Receiver<Job>, changes:
         if let Err(error) = &outcome {
             tracing::error!(%error, "a group of writes was not committed");
             changes.accounts.forget_all();
-            own.give_back();
+            // SQLite may have ended the transaction by itself, as it does on a full disk, and the driver would go on
+            // counting it as open.
+            own.close();
         }
         for answer in answers {
             answer(outcome.as_ref().copied().map_err(ToString::to_string));
