@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, Reset};
 use crate::plan::{Limit, MeterId, Period, Plan, PlanId, SeatsRefused};
+use crate::subscription::Status;
 
 /// What is had, or wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +75,30 @@ pub enum Refused {
         /// How much of it is too much.
         over: u64,
     },
+}
+
+/// What is to be settled before a subscription can be changed at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsettled {
+    /// A payment is open. Stripe would credit the rest of a period that nobody has paid for.
+    #[error("The last payment is still open. Pay the invoice in the billing settings first, then change the plan.")]
+    Owing,
+    /// The first payment is not made.
+    #[error("The first payment is not complete. Finish it in the billing settings first, then change the plan.")]
+    Incomplete,
+    /// The trial ended without anything to pay with.
+    #[error("The subscription is paused. Add a payment method in the billing settings first, then change the plan.")]
+    Paused,
+}
+
+/// What stands against any change of a subscription in this state.
+pub fn unsettled(status: Status) -> Option<Unsettled> {
+    match status {
+        Status::PastDue | Status::Unpaid => Some(Unsettled::Owing),
+        Status::Incomplete | Status::IncompleteExpired => Some(Unsettled::Incomplete),
+        Status::Paused => Some(Unsettled::Paused),
+        Status::Trialing | Status::Active | Status::Canceled => None,
+    }
 }
 
 /// A number of seats that breaks a rule: nobody can choose it here, but it can be set at Stripe.

@@ -18,6 +18,17 @@ pub struct PaymentMethod {
     pub expires: Option<(u32, u32)>,
 }
 
+/// Stripe's words for those whose payments take days, and may fail then.
+const BANK_DEBITS: [&str; 6] =
+    ["acss_debit", "au_becs_debit", "bacs_debit", "nz_bank_account", "sepa_debit", "us_bank_account"];
+
+impl PaymentMethod {
+    /// Whether the money comes from a bank account by debit.
+    pub fn is_bank_debit(&self) -> bool {
+        BANK_DEBITS.contains(&self.kind.as_str())
+    }
+}
+
 impl fmt::Display for PaymentMethod {
     /// `Visa ending in 4242`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! The billing settings: how the plan stands and what can be done about it, what it is paid with, and the invoices.
 
+use domain::plan::Period;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -46,6 +47,10 @@ pub struct BillingView {
     pub banners: Vec<Banner>,
     /// `$60 / month`, where something is paid.
     pub price: Option<String>,
+    /// Whether the plan can be changed as it stands.
+    pub may_change: bool,
+    /// The plan and the other period in which it can be had.
+    pub other_period: Option<(String, Period)>,
     /// How many seats, where the plan has seats.
     pub seats: Option<Seated>,
     /// What happens next, and when.
@@ -181,6 +186,15 @@ fn remedy(remedy: Remedy) -> AnyView {
 }
 
 #[component]
+fn ChangePeriod(plan: String, period: Period) -> impl IntoView {
+    let words = match period {
+        Period::Monthly => "Pay monthly",
+        Period::Yearly => "Pay yearly",
+    };
+    view! { <a class="button" href=at(format!("/settings/billing/change/{plan}?period={}", period.as_str()))>{words}</a> }
+}
+
+#[component]
 fn ChangeSeats(plan: String) -> impl IntoView {
     view! { <a class="button" href=at(format!("/settings/billing/change/{plan}"))>"Change seats"</a> }
 }
@@ -215,8 +229,9 @@ fn PlanCard(billing: BillingView) -> impl IntoView {
             {billing.may_manage.then(|| view! {
                 <div class="actions">
                     {(!paying).then(|| view! { <a class="button button-primary" href=at("/pricing")>"See plans"</a> })}
-                    {billing.cancel.is_some().then(|| view! { <a class="button button-primary" href=at("/pricing")>"Change plan"</a> })}
-                    {billing.seats.filter(|_| billing.cancel.is_some()).map(|seats| view! { <ChangeSeats plan=seats.plan /> })}
+                    {billing.may_change.then(|| view! { <a class="button button-primary" href=at("/pricing")>"Change plan"</a> })}
+                    {billing.other_period.map(|(plan, period)| view! { <ChangePeriod plan period /> })}
+                    {billing.seats.filter(|_| billing.may_change).map(|seats| view! { <ChangeSeats plan=seats.plan /> })}
                     {billing.cancel.map(|cancel| view! {
                         <AskInDialog label="Cancel subscription".to_owned() href=at("/settings/billing/cancel") title=format!("Cancel {}?", cancel.plan)>
                             <h2>{format!("Cancel {}?", cancel.plan)}</h2>

@@ -14,6 +14,8 @@ pub struct CancelView {
     pub plan: String,
     /// The last day, in words.
     pub until: String,
+    /// Whether a payment is open, so that nothing can be promised until then.
+    pub owing: bool,
     /// The free plan's name.
     pub free: String,
     /// What is lost then.
@@ -56,10 +58,23 @@ pub fn CancelForm(
     let until = cancel.until.clone();
     view! {
         <form class="stack" method="post" action=at("/api/subscription/cancel")>
-            <p>
-                "You keep " <strong>{cancel.plan}</strong> " until " <strong>{until}</strong>
-                {format!(". Nothing more is charged; after that you are on {}.", cancel.free)}
-            </p>
+            {if cancel.owing {
+                view! {
+                    <p>
+                        <strong>{cancel.plan}</strong> " ends on " <strong>{until}</strong>
+                        {format!(" and does not renew; after that you are on {}. The invoice that is open stays open: until it is paid, the plan may be locked before.", cancel.free)}
+                    </p>
+                }
+                .into_any()
+            } else {
+                view! {
+                    <p>
+                        "You keep " <strong>{cancel.plan}</strong> " until " <strong>{until}</strong>
+                        {format!(". Nothing more is charged; after that you are on {}.", cancel.free)}
+                    </p>
+                }
+                .into_any()
+            }}
             {(!cancel.lost.is_empty()).then(|| view! {
                 <details>
                     <summary>{format!("What ends on {}", cancel.until)}</summary>

@@ -1,5 +1,6 @@
 //! Changing plan, period or seats: what it does, when, and what it costs to the cent, before anybody confirms.
 
+use domain::change::Timing;
 use domain::plan::{Period, PlanId, Seats};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -63,6 +64,9 @@ pub enum Outcome {
     Refused(String),
 }
 
+/// The next invoice is not made yet: what is taken off or added is in it when it is.
+const BEFORE: &str = ", before tax, discounts and credit";
+
 /// What a change would do.
 #[server(prefix = "/pages", endpoint = "change")]
 async fn load_change(plan: String, period: Option<String>, seats: Option<String>) -> Result<ChangeView, AppError> {
@@ -105,21 +109,21 @@ fn Change(change: ChangeView) -> impl IntoView {
                             {lines.into_iter().map(|(what, amount)| view! { <div><dt>{what}</dt><dd>{amount}</dd></div> }).collect_view()}
                             <div class="sums-total"><dt>"Due today"</dt><dd data-testid="due-today">{due}</dd></div>
                             {credit.map(|credit| view! { <div><dt>"Credited to your balance"</dt><dd>{credit}</dd></div> })}
-                            <div><dt>"Next invoice"</dt><dd class="long" data-testid="next-invoice">{next}</dd></div>
+                            <div><dt>"Next invoice"</dt><dd class="long" data-testid="next-invoice">{next}{BEFORE}</dd></div>
                         </dl>
-                        <Confirm fields moment=Some(at) words=if charged { "Confirm and pay" } else { "Confirm the change" } />
+                        <Confirm fields timing=Timing::Now moment=Some(at) words=if charged { "Confirm and pay" } else { "Confirm the change" } />
                     </section>
                 }
                 .into_any(),
                 Outcome::Later { on, next } => view! {
                     <section class="card" aria-labelledby="costs">
                         <h2 id="costs">{format!("On {on}")}</h2>
-                        <p>{format!("You keep {} until then, because it is paid. Nothing is charged today.", change.from)}</p>
+                        <p>{format!("You keep {} until then. Nothing is charged today.", change.from)}</p>
                         <dl class="sums">
                             <div class="sums-total"><dt>"Due today"</dt><dd data-testid="due-today">"Nothing"</dd></div>
-                            <div><dt>"Next invoice"</dt><dd class="long" data-testid="next-invoice">{next}</dd></div>
+                            <div><dt>"Next invoice"</dt><dd class="long" data-testid="next-invoice">{next}{BEFORE}</dd></div>
                         </dl>
-                        <Confirm fields moment=None words="Schedule the change" />
+                        <Confirm fields timing=Timing::PeriodEnd moment=None words="Schedule the change" />
                     </section>
                 }
                 .into_any(),
@@ -159,13 +163,18 @@ fn Choices(change: ChangeView) -> impl IntoView {
 
 /// The button that does it, with what was shown.
 #[component]
-fn Confirm(fields: (String, Period, u32), moment: Option<i64>, words: &'static str) -> impl IntoView {
+fn Confirm(fields: (String, Period, u32), timing: Timing, moment: Option<i64>, words: &'static str) -> impl IntoView {
     let (plan, period, quantity) = fields;
+    let takes_effect = match timing {
+        Timing::Now => "now",
+        Timing::PeriodEnd => "period_end",
+    };
     view! {
         <form method="post" action=at("/api/subscription/change")>
             <input type="hidden" name="plan" value=plan />
             <input type="hidden" name="period" value=period.as_str() />
             <input type="hidden" name="seats" value=quantity />
+            <input type="hidden" name="takes_effect" value=takes_effect />
             {moment.map(|moment| view! { <input type="hidden" name="proration_date" value=moment /> })}
             <button class="button button-primary button-large button-wide" type="submit">{words}</button>
         </form>

@@ -32,6 +32,15 @@ pub struct PlannedChange {
     pub subscription: Subscription,
 }
 
+/// What somebody saw of a change before confirming it; nothing, where a program did not look.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen {
+    /// When it would take effect.
+    pub timing: Option<Timing>,
+    /// The moment for which the amounts were right.
+    pub at: Option<Timestamp>,
+}
+
 impl App {
     /// The organization's running subscription, the newest where there are several.
     pub(super) async fn running(&self, organization: &OrganizationId) -> Result<Option<Subscription>, Error> {
@@ -101,15 +110,19 @@ impl App {
         Ok(PlannedChange { timing, at, preview, subscription })
     }
 
-    /// Makes a change: now, charged as the preview for `at` said, or at the end of what is paid.
-    pub async fn change(&self, account: &Account, wanted: &Terms, at: Option<Timestamp>) -> Result<Timing, Error> {
+    /// Makes a change: now, charged as the preview said, or at the end of what is paid.
+    pub async fn change(&self, account: &Account, wanted: &Terms, seen: Seen) -> Result<Timing, Error> {
         let subscription = self.running_to_manage(account).await?;
         let timing = self.check_change(account, &subscription, wanted).await?;
+        if seen.timing.is_some_and(|seen| seen != timing) {
+            let message = "What this change does is not what you saw any more. Look at it again and confirm again.";
+            return Err(Error::refused(Code::Conflict, message));
+        }
         let target = self.target(wanted)?;
         match timing {
             Timing::Now => {
-                // Refused, where it is, before what was scheduled is taken back.
-                let at = self.amounts_hold(at)?;
+                let at = self.amounts_hold(seen.at)?;
+                // One that leads nowhere: it was made and not finished.
                 self.release_schedule(&subscription).await?;
                 self.change_now(account, &subscription, &target, at).await?;
             }
@@ -138,8 +151,13 @@ impl App {
 
     /// The plan, period and seats of a subscription; `None` where its price is not in the catalogue.
     pub(super) fn terms_of(&self, subscription: &Subscription) -> Option<Terms> {
-        let (plan, period) = self.config.prices.plan(&subscription.price)?;
-        Some(Terms { plan: plan.clone(), period, quantity: subscription.quantity })
+        self.terms_at(&subscription.price, subscription.quantity)
+    }
+
+    /// The same for a Stripe price and how many of it.
+    pub(super) fn terms_at(&self, price: &str, quantity: u32) -> Option<Terms> {
+        let (plan, period) = self.config.prices.plan(price)?;
+        Some(Terms { plan: plan.clone(), period, quantity })
     }
 
     async fn check_change(
@@ -152,6 +170,9 @@ impl App {
             let message = "This subscription is about to end. Reactivate it first, then change it.";
             return Err(Error::refused(Code::Conflict, message));
         }
+        if let Some(unsettled) = change::unsettled(subscription.status) {
+            return Err(Error::refused(Code::Conflict, unsettled.to_string()));
+        }
         if let Some(plan) = self.catalog.plan(&wanted.plan) {
             self.refuse_other_kind(account, plan)?;
         }
@@ -162,8 +183,14 @@ impl App {
             meters: standing.counters.iter().map(|(meter, counter)| (meter.clone(), counted(counter))).collect(),
         };
         let had = self.terms_of(subscription);
-        change::check(&self.catalog, had.as_ref(), wanted, &in_use)
-            .map_err(|refused| Error::refused(Code::Invalid, refused.to_string()))
+        let timing = change::check(&self.catalog, had.as_ref(), wanted, &in_use)
+            .map_err(|refused| Error::refused(Code::Invalid, refused.to_string()))?;
+        // Its payment may stay open or fail, and what was scheduled would be gone for nothing.
+        if timing == Timing::Now && subscription.next.is_some() {
+            let message = "Another change is scheduled. Take it back in the billing settings first, then change.";
+            return Err(Error::refused(Code::Conflict, message));
+        }
+        Ok(timing)
     }
 
     /// The moment of the preview that was confirmed, or now, where nobody has looked at one.
@@ -191,7 +218,9 @@ impl App {
             proration_at,
         };
         let key = self.store.begin_change(&account.organization, change, self.clock.now()).await?;
-        let done = self.stripe.change_now(subscription, target, proration_at, &key).await;
+        let method = self.store.payment_method(&account.organization).await?;
+        let takes_days = method.is_some_and(|method| method.is_bank_debit());
+        let done = self.stripe.change_now(subscription, target, proration_at, takes_days, &key).await;
         if let Err(stripe::Error::Unknown(reason)) = &done {
             // It may have happened: what Stripe says now is stored before anybody is told to try again.
             tracing::warn!(reason, "it is not known whether a change was made");
@@ -205,8 +234,8 @@ impl App {
         self.done(account, subscription, done).await
     }
 
-    /// What Stripe answered. Where it refuses, the subscription is not what we took it for: what it is now is stored
-    /// before anybody is told.
+    /// What Stripe answered. Where it refuses, the subscription may not be what we took it for: what it is now is
+    /// stored before anybody is told.
     async fn done<T>(
         &self,
         account: &Account,
@@ -221,7 +250,13 @@ impl App {
             Err(Error::Stripe(error)) if error.is_missing() => {}
             synced => drop(synced?),
         }
-        let message = "This cannot be done any more: the subscription has changed. This is how it stands now.";
+        let stored = self.store.subscriptions(&account.organization).await?;
+        let same = |known: &Subscription| known.facts() == subscription.facts() && known.next == subscription.next;
+        let message = if stored.iter().any(same) {
+            "Our payment provider refused this, and nothing has changed. Please contact us if it stays so."
+        } else {
+            "This cannot be done any more: the subscription has changed. This is how it stands now."
+        };
         Err(Error::refused(Code::Conflict, message))
     }
 

@@ -8,17 +8,18 @@ use serde_json::{Value, json};
 use crate::harness::{Browser, World, location};
 use crate::team::team;
 
-const SETTINGS: &str = "/settings/billing";
+pub const SETTINGS: &str = "/settings/billing";
 /// Succeeds when it is given, fails when it is charged later.
-const FAILS_LATER: &str = "4000000000000341";
+pub const FAILS_LATER: &str = "4000000000000341";
 
 impl World {
     /// Somebody who has paid for a plan.
-    async fn subscriber(&self, user: &str, order: &[(&str, &str)]) -> Browser {
+    pub async fn subscriber(&self, user: &str, order: &[(&str, &str)]) -> Browser {
         self.subscriber_with(user, order, "4242424242424242").await
     }
 
-    async fn subscriber_with(&self, user: &str, order: &[(&str, &str)], card: &str) -> Browser {
+    /// The same with another card.
+    pub async fn subscriber_with(&self, user: &str, order: &[(&str, &str)], card: &str) -> Browser {
         let browser = self.signed_in(user).await;
         let page = browser.check_out(order).await;
         let back = browser.pay_with(&page, card).await;
@@ -34,22 +35,22 @@ impl World {
     }
 
     /// The only subscription at Stripe.
-    async fn subscription(&self) -> Value {
+    pub async fn subscription(&self) -> Value {
         self.stripe("/v1/subscriptions?status=all").await["data"][0].clone()
     }
 }
 
-async fn settings(browser: &Browser) -> String {
+pub async fn settings(browser: &Browser) -> String {
     let (status, page) = browser.read(SETTINGS).await;
     assert_eq!(status, StatusCode::OK);
     page
 }
 
-async fn tier(browser: &Browser) -> String {
+pub async fn tier(browser: &Browser) -> String {
     browser.organization().await["subscriptionTier"].as_str().unwrap().to_owned()
 }
 
-async fn act(browser: &Browser, action: &str) {
+pub async fn act(browser: &Browser, action: &str) {
     let response = browser.post(&format!("/api/subscription/{action}"), &[]).await;
     assert_eq!(location(&response), SETTINGS);
 }
@@ -185,7 +186,7 @@ async fn a_downgrade_waits_for_the_end_of_what_is_paid() {
     assert!(!settings(&browser).await.contains("Changes to"));
     assert_eq!(world.count("subscriptions").await, 1);
 
-    // A scheduled change does not stand in the way of leaving, or of going up again.
+    // A scheduled change does not stand in the way of leaving.
     let pro = [("plan", "pro"), ("period", "monthly")];
     assert_eq!(location(&browser.post("/api/subscription/change", &pro).await), SETTINGS);
     assert_eq!(location(&browser.post("/api/subscription/change", &wanted).await), SETTINGS);

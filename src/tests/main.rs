@@ -6,6 +6,7 @@ mod api;
 mod audit;
 mod auth;
 mod catalog;
+mod changes;
 mod checkout;
 mod config;
 mod convergence;

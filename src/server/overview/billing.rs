@@ -4,7 +4,7 @@ use domain::access::Reason;
 use domain::change;
 use domain::invoice::{self, Invoice};
 use domain::organization::Organization;
-use domain::plan::Plan;
+use domain::plan::{Period, Plan};
 use domain::role::Permission;
 use domain::subscription::{Status, Subscription};
 use domain::time::Timestamp;
@@ -52,7 +52,9 @@ impl App {
         invoices.truncate(usize::try_from(PAGE).unwrap_or(usize::MAX));
         let live: Vec<_> = subscriptions.iter().filter(|known| !known.status.is_terminal()).collect();
         let current = live.first().copied().or(subscriptions.first());
-        let owed = invoices.iter().find(|invoice| owed(invoice));
+        // The banner is about the latest, whichever page is shown.
+        let latest = if first == 0 { None } else { Some(self.store.invoices(&account.organization, 0, PAGE).await?) };
+        let owed = latest.as_ref().unwrap_or(&invoices).iter().find(|invoice| owed(invoice));
         let mut banners = current.map_or_else(Vec::new, |subscription| {
             let standing = Standing {
                 app: self,
@@ -84,6 +86,8 @@ impl App {
             status: current.map_or(if is_granted(&organization) { "Granted" } else { "Free" }, status_word).to_owned(),
             banners,
             price: running.and_then(|subscription| self.price_line(subscription)),
+            may_change: running.is_some_and(may_change),
+            other_period: running.filter(|known| may_change(known)).and_then(|known| self.other_period(known)),
             seats: running
                 .and_then(|subscription| self.seated(subscription))
                 .map(|(plan, subscription)| Seated { quantity: subscription.quantity, plan: plan.id.to_string() }),
@@ -120,6 +124,7 @@ impl App {
         CancelView {
             plan: plan.map_or_else(|| "the subscription".to_owned(), |plan| plan.name.clone()),
             until: day(subscription.period_end),
+            owing: change::unsettled(subscription.status).is_some(),
             free: tier_name(&self.catalog, &self.catalog.free_plan),
             lost: plan
                 .into_iter()
@@ -155,6 +160,17 @@ impl App {
         });
         let text = format!("{plan} is granted to {}{until}.{beside}", organization.name);
         Banner { tone: Tone::Info, text, remedies: link.map(Remedy::PayAgreed).into_iter().collect() }
+    }
+
+    /// The same plan for the other period, where it is sold so.
+    fn other_period(&self, subscription: &Subscription) -> Option<(String, Period)> {
+        let terms = self.terms_of(subscription)?;
+        let other = match terms.period {
+            Period::Monthly => Period::Yearly,
+            Period::Yearly => Period::Monthly,
+        };
+        self.catalog.plan(&terms.plan).filter(|plan| plan.is_sold())?.price(other)?;
+        Some((terms.plan.to_string(), other))
     }
 
     /// `$60 / month`, with the seats counted in.
@@ -239,7 +255,7 @@ impl Standing<'_> {
     fn ending(&self) -> Option<Banner> {
         let end = self.subscription.scheduled_end()?;
         let plan = self.named(&self.subscription.price);
-        let text = format!("Cancels on {}. You keep {plan} until then.", day(end));
+        let text = format!("Cancels on {}.{}", day(end), self.keeps(&plan));
         Some(Banner { tone: Tone::Info, text, remedies: vec![Remedy::Reactivate] })
     }
 
@@ -249,11 +265,17 @@ impl Standing<'_> {
         let (seats, left) = (self.subscription.quantity, next.quantity);
         if next.price == self.subscription.price && seats != left {
             let text =
-                format!("Changes from {seats} to {left} seats on {}. You keep all of them until then.", day(next.at));
+                format!("Changes from {seats} to {left} seats on {}.{}", day(next.at), self.keeps("all of them"));
             return Some(Banner { tone: Tone::Info, text, remedies: vec![Remedy::KeepPlan(format!("{seats} seats"))] });
         }
-        let text = format!("Changes to {to} on {}. You keep {plan} until then.", day(next.at));
+        let text = format!("Changes to {to} on {}.{}", day(next.at), self.keeps(&plan));
         Some(Banner { tone: Tone::Info, text, remedies: vec![Remedy::KeepPlan(plan)] })
+    }
+
+    /// What is kept until a scheduled change, where nothing is owed. How long it is kept otherwise is said above.
+    fn keeps(&self, what: &str) -> String {
+        let owing = change::unsettled(self.subscription.status).is_some();
+        if owing { String::new() } else { format!(" You keep {what} until then.") }
     }
 
     fn trial(&self) -> Option<Banner> {
@@ -261,11 +283,16 @@ impl Standing<'_> {
         let end = self.subscription.trial_end.filter(|_| running)?;
         let days = end.days_left(self.now);
         let left = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
-        let terms = self.app.terms_of(self.subscription);
+        // What is scheduled for the end of the trial is what will be charged.
+        let terms = match self.subscription.next.as_ref().filter(|next| next.at <= end) {
+            Some(next) => self.app.terms_at(&next.price, next.quantity),
+            None => self.app.terms_of(self.subscription),
+        };
         let price = terms.and_then(|terms| self.app.price_of(&terms));
         let (then, remedies) = match (&self.payment_method, price) {
             (Some(method), Some(price)) => {
-                (format!("On {} {method} is charged {price}, unless you cancel before.", day(end)), Vec::new())
+                let before = "before tax and discounts, unless you cancel by then";
+                (format!("On {} {method} is charged {price} {before}.", day(end)), Vec::new())
             }
             (Some(_), None) => (format!("The first payment is on {}.", day(end)), Vec::new()),
             (None, _) => {
@@ -301,6 +328,11 @@ fn two_subscriptions() -> Banner {
                 .to_owned(),
         remedies: Vec::new(),
     }
+}
+
+/// Whether a change can be considered; the change itself is checked when it is asked for.
+fn may_change(subscription: &Subscription) -> bool {
+    subscription.scheduled_end().is_none() && change::unsettled(subscription.status).is_none()
 }
 
 fn owed(invoice: &Invoice) -> bool {

@@ -61,6 +61,10 @@ impl App {
             Err(Error::App(AppError { code: Code::Invalid | Code::PaymentRequired, message, .. })) => {
                 Outcome::Refused(message)
             }
+            // There is a subscription, and something stands against changing it.
+            Err(Error::App(AppError { code: Code::Conflict, message, .. })) if had.is_some() => {
+                Outcome::Refused(message)
+            }
             Err(error) => return Err(error),
         };
         Ok(ChangeView {

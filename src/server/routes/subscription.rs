@@ -15,6 +15,7 @@ use crate::server::App;
 use crate::server::error::Error;
 use crate::server::pages::signed_in;
 use crate::server::stripe::Leaving;
+use crate::server::subscription::Seen;
 use crate::visitor::{Account, Visitor};
 
 /// Why somebody leaves.
@@ -88,6 +89,9 @@ pub struct ChangeBody {
     period: Option<String>,
     #[serde(alias = "seatCount", default, deserialize_with = "number")]
     seats: Option<u32>,
+    /// When what was confirmed takes effect: `now` or `period_end`.
+    #[serde(alias = "takes_effect", default)]
+    takes_effect: Option<Timing>,
     /// The moment of the preview that was confirmed, UTC seconds.
     #[serde(alias = "proration_date", default, deserialize_with = "moment")]
     proration_date: Option<i64>,
@@ -101,7 +105,8 @@ pub async fn change(
 ) -> Result<Response, Error> {
     let account = signed_in(&visitor)?;
     let terms = terms(&app, account, &value).await?;
-    app.change(account, &terms, value.proration_date.map(Timestamp)).await?;
+    let seen = Seen { timing: value.takes_effect, at: value.proration_date.map(Timestamp) };
+    app.change(account, &terms, seen).await?;
     answer(&app, account, wanted).await
 }
 
@@ -120,7 +125,7 @@ pub async fn preview(
     }
     let planned = app.plan_change(account, &terms).await?;
     Ok(Json(json!({
-        "takesEffect": match planned.timing { Timing::Now => "now", Timing::PeriodEnd => "period_end" },
+        "takesEffect": planned.timing,
         "periodEnd": planned.subscription.period_end,
         "prorationDate": planned.at,
         "amountDue": planned.preview.as_ref().map_or(0, |preview| preview.due),

@@ -59,9 +59,12 @@ impl Store {
                 )
                 .bind(&terms.organization.0)
                 .bind(&checkout.id)
-                .fetch_all(connection)
+                .fetch_all(&mut *connection)
                 .await?;
-                let others: Vec<String> = others;
+                let mut others: Vec<String> = others;
+                if terms.trial_days > 0 {
+                    others.extend(replace_trials_elsewhere(connection, &terms).await?);
+                }
                 Ok((checkout, others.into_iter().filter(|session| !session.is_empty()).collect()))
             })
         })
@@ -131,6 +134,25 @@ impl Store {
         })
         .await
     }
+}
+
+/// A person has one trial, and it is used when one of the checkouts with it is completed: only the latest is open.
+/// Answers with the sessions for other organizations.
+async fn replace_trials_elsewhere(connection: &mut AnyConnection, terms: &CheckoutTerms) -> Result<Vec<String>, Error> {
+    // Whoever opens another at this moment waits here, and then sees this one.
+    sqlx::query("UPDATE users SET trial_used_at = trial_used_at WHERE id = $1")
+        .bind(&terms.user.0)
+        .execute(&mut *connection)
+        .await?;
+    Ok(sqlx::query_scalar(
+        "UPDATE checkouts SET status = 'replaced'
+         WHERE user_id = $1 AND organization_id <> $2 AND trial_days > 0 AND status = 'open'
+         RETURNING COALESCE(session_id, '')",
+    )
+    .bind(&terms.user.0)
+    .bind(&terms.organization.0)
+    .fetch_all(connection)
+    .await?)
 }
 
 /// Nothing is to be paid for an organization any more: answers with the sessions that are open, to be closed.

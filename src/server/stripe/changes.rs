@@ -18,7 +18,8 @@ use stripe_billing::subscription::{
 };
 use stripe_billing::subscription_schedule::{
     CreateSubscriptionSchedule, ReleaseSubscriptionSchedule, UpdateSubscriptionSchedule,
-    UpdateSubscriptionSchedulePhases, UpdateSubscriptionSchedulePhasesEndDate, UpdateSubscriptionSchedulePhasesItems,
+    UpdateSubscriptionSchedulePhases, UpdateSubscriptionSchedulePhasesDiscounts,
+    UpdateSubscriptionSchedulePhasesEndDate, UpdateSubscriptionSchedulePhasesItems,
     UpdateSubscriptionSchedulePhasesProrationBehavior, UpdateSubscriptionSchedulePhasesStartDate,
     UpdateSubscriptionSchedulePhasesTrialEnd,
 };
@@ -107,6 +108,11 @@ struct PhaseItem {
     quantity: Option<u64>,
 }
 
+#[derive(Deserialize)]
+struct Discounted {
+    discounts: Vec<Reference>,
+}
+
 impl Gateway {
     /// A subscription as it is now, with its latest invoice and what it is paid with.
     pub async fn subscription(&self, id: &str) -> Result<Fetched, Error> {
@@ -162,14 +168,21 @@ impl Gateway {
     }
 
     /// Changes a subscription at once and charges the difference as of `at`. Where the payment stays open, the change
-    /// waits for it: nobody gets what was not paid.
+    /// waits for it: nobody gets what was not paid. Where every payment `takes_days`, as bank debits do, Stripe lets no
+    /// change wait, and counts a payment under way as made.
     pub async fn change_now(
         &self,
         subscription: &Subscription,
         target: &Target<'_>,
         at: Timestamp,
+        takes_days: bool,
         key: &str,
     ) -> Result<(), Error> {
+        let behavior = if takes_days {
+            UpdateSubscriptionPaymentBehavior::AllowIncomplete
+        } else {
+            UpdateSubscriptionPaymentBehavior::PendingIfIncomplete
+        };
         let mut item = UpdateSubscriptionItems::new();
         item.id = Some(subscription.item.clone());
         item.price = Some(target.price.to_owned());
@@ -178,13 +191,15 @@ impl Gateway {
             .items(vec![item])
             .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice)
             .proration_date(at.0)
-            .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete);
+            .payment_behavior(behavior);
         let _: WithId = self.create(request, key).await?;
         Ok(())
     }
 
-    /// Changes a subscription when its period ends.
+    /// Changes a subscription when its period ends. A phase has no discounts but those that it is given: the
+    /// subscription's own are named again, so that one for some months goes on to its end.
     pub async fn change_at_period_end(&self, subscription: &Subscription, target: &Target<'_>) -> Result<(), Error> {
+        let discounts = self.discounts_of(&subscription.id).await?;
         let request = CreateSubscriptionSchedule::new().from_subscription(&subscription.id);
         let schedule: NewSchedule = self.create(request, &uuid::Uuid::new_v4().to_string()).await?;
         let Some(present) = schedule.phases.into_iter().next() else {
@@ -202,8 +217,13 @@ impl Gateway {
                 metadata::SUBSCRIPTION_TYPE.to_owned(),
                 subscription_type(target.audience).to_owned(),
             )]))
-            .phases(vec![present.again(), next]);
+            .phases([present.again(), next].map(|phase| with_discounts(phase, &discounts)));
         self.ask_once(request).await
+    }
+
+    async fn discounts_of(&self, subscription: &str) -> Result<Vec<String>, Error> {
+        let discounted: Discounted = self.get(RetrieveSubscription::new(subscription)).await?;
+        Ok(discounted.discounts.into_iter().map(Reference::into_id).collect())
     }
 
     /// Lets a subscription go on as it is, without its schedule.
@@ -233,6 +253,19 @@ impl Phase {
         phase.trial_end = self.trial_end.map(UpdateSubscriptionSchedulePhasesTrialEnd::Timestamp);
         phase
     }
+}
+
+fn with_discounts(
+    mut phase: UpdateSubscriptionSchedulePhases,
+    discounts: &[String],
+) -> UpdateSubscriptionSchedulePhases {
+    let named = discounts.iter().map(|id| {
+        let mut discount = UpdateSubscriptionSchedulePhasesDiscounts::new();
+        discount.discount = Some(id.clone());
+        discount
+    });
+    phase.discounts = (!discounts.is_empty()).then(|| named.collect());
+    phase
 }
 
 fn feedback(word: &str) -> Option<UpdateSubscriptionCancellationDetailsFeedback> {

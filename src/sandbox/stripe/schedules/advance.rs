@@ -119,6 +119,8 @@ fn enter(account: &mut Account, schedule: &Value, phase: &Value) -> Result<(), A
 fn as_update(subscription: &Value, phase: &Value) -> Value {
     let mut changes = json!({
         "items": items_update(subscription, phase),
+        // A phase has no discounts but its own.
+        "discounts": phase.list("discounts"),
         "proration_behavior": phase.text("proration_behavior"),
     });
     for name in ["collection_method", "default_payment_method", "description", "trial_end"] {
@@ -126,11 +128,8 @@ fn as_update(subscription: &Value, phase: &Value) -> Value {
             changes.set(name, value.clone());
         }
     }
-    for name in ["discounts", "metadata"] {
-        let given = phase.get(name).filter(|it| **it != json!([]) && **it != json!({}));
-        if let Some(value) = given {
-            changes.set(name, value.clone());
-        }
+    if let Some(metadata) = phase.get("metadata").filter(|it| **it != json!({})) {
+        changes.set("metadata", metadata.clone());
     }
     if phase.text("billing_cycle_anchor") == "phase_start" {
         changes.set("billing_cycle_anchor", json!({ "type": "now" }));
@@ -219,7 +218,8 @@ pub(super) fn rewrite(
     schedule.set("current_phase", span(&running));
     account.update(&schedule, "subscription_schedule.updated");
     let subscription = account.find("subscription", schedule.text("subscription"), "subscription")?;
-    if phases::items_of(&subscription) != running.get("items").cloned().unwrap_or_default() {
+    let same_items = phases::items_of(&subscription) == running.get("items").cloned().unwrap_or_default();
+    if !same_items || phases::discounts_of(&subscription) != running.list("discounts") {
         let mut changes = as_update(&subscription, &running);
         changes.set("proration_behavior", proration);
         subscriptions::update(account, subscription, &changes)?;
@@ -236,6 +236,7 @@ pub(crate) fn follow(account: &mut Account, subscription: &Value) {
     let mut phases = schedule.list("phases").to_vec();
     if let Some(phase) = phases.iter_mut().find(|phase| phase.int("start_date") == start) {
         phase.set("items", phases::items_of(subscription));
+        phase.set("discounts", phases::discounts_of(subscription));
     }
     schedule.set("phases", phases);
     account.update(&schedule, "subscription_schedule.updated");

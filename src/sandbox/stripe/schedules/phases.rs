@@ -15,10 +15,17 @@ pub(super) fn of_subscription(subscription: &Value) -> Value {
     let start = items.iter().map(|item| item.int("current_period_start")).max().unwrap_or_default();
     let mut phase = blank(subscription.text("currency"), start, subscriptions::period_end(subscription));
     phase.set("items", items_of(subscription));
+    phase.set("discounts", discounts_of(subscription));
     phase.set("default_payment_method", subscription.get("default_payment_method").cloned().unwrap_or_default());
     let trial = subscription.text("status") == "trialing";
     phase.set("trial_end", subscription.get("trial_end").filter(|_| trial).cloned().unwrap_or_default());
     phase
+}
+
+/// A subscription's discounts as a phase names them.
+pub(super) fn discounts_of(subscription: &Value) -> Vec<Value> {
+    let named = |id: &Value| json!({ "coupon": null, "discount": id, "promotion_code": null });
+    subscription.list("discounts").iter().map(named).collect()
 }
 
 /// A subscription's items as a phase has them.

@@ -100,6 +100,10 @@ pub(super) fn paid(account: &mut Account, mut subscription: Value) {
     merge(&mut subscription, pending.get("changes").cloned().unwrap_or_default());
     subscription.set("latest_invoice", pending.text("invoice"));
     subscription.set("pending_update", Value::Null);
+    // Stripe goes by the latest invoice, and that is this one now.
+    if ["past_due", "unpaid"].contains(&subscription.text("status")) {
+        subscription.set("status", "active");
+    }
     account.update(&subscription, "customer.subscription.updated");
     if waited {
         account.announce(&subscription, "customer.subscription.pending_update_applied");
