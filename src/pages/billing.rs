@@ -32,6 +32,13 @@ pub struct Seated {
     pub plan: String,
 }
 
+/// How a plan can be changed, beside going to another.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Changing {
+    /// The plan and the other period in which it is sold.
+    pub other_period: Option<(String, Period)>,
+}
+
 /// How an organization's billing stands.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct BillingView {
@@ -47,10 +54,8 @@ pub struct BillingView {
     pub banners: Vec<Banner>,
     /// `$60 / month`, where something is paid.
     pub price: Option<String>,
-    /// Whether the plan can be changed as it stands.
-    pub may_change: bool,
-    /// The plan and the other period in which it can be had.
-    pub other_period: Option<(String, Period)>,
+    /// How the plan can be changed, where nothing stands against it.
+    pub changing: Option<Changing>,
     /// How many seats, where the plan has seats.
     pub seats: Option<Seated>,
     /// What happens next, and when.
@@ -211,7 +216,8 @@ fn PaymentMethodButton(words: &'static str) -> impl IntoView {
 
 #[component]
 fn PlanCard(billing: BillingView) -> impl IntoView {
-    let paying = billing.price.is_some();
+    let (paying, may_change) = (billing.price.is_some(), billing.changing.is_some());
+    let other_period = billing.changing.and_then(|changing| changing.other_period);
     view! {
         <section class="card" aria-labelledby="plan">
             <div class="card-head">
@@ -229,9 +235,9 @@ fn PlanCard(billing: BillingView) -> impl IntoView {
             {billing.may_manage.then(|| view! {
                 <div class="actions">
                     {(!paying).then(|| view! { <a class="button button-primary" href=at("/pricing")>"See plans"</a> })}
-                    {billing.may_change.then(|| view! { <a class="button button-primary" href=at("/pricing")>"Change plan"</a> })}
-                    {billing.other_period.map(|(plan, period)| view! { <ChangePeriod plan period /> })}
-                    {billing.seats.filter(|_| billing.may_change).map(|seats| view! { <ChangeSeats plan=seats.plan /> })}
+                    {may_change.then(|| view! { <a class="button button-primary" href=at("/pricing")>"Change plan"</a> })}
+                    {other_period.map(|(plan, period)| view! { <ChangePeriod plan period /> })}
+                    {billing.seats.filter(|_| may_change).map(|seats| view! { <ChangeSeats plan=seats.plan /> })}
                     {billing.cancel.map(|cancel| view! {
                         <AskInDialog label="Cancel subscription".to_owned() href=at("/settings/billing/cancel") title=format!("Cancel {}?", cancel.plan)>
                             <h2>{format!("Cancel {}?", cancel.plan)}</h2>

@@ -12,7 +12,7 @@ use domain::time::Timestamp;
 use super::{day, format, tier_name};
 use crate::components::notice::Tone;
 use crate::error::Code;
-use crate::pages::billing::{Banner, BillingView, InvoiceLine, KeyDate, Remedy, Seated};
+use crate::pages::billing::{Banner, BillingView, Changing, InvoiceLine, KeyDate, Remedy, Seated};
 use crate::pages::cancel::CancelView;
 use crate::server::App;
 use crate::server::error::Error;
@@ -86,8 +86,9 @@ impl App {
             status: current.map_or(if is_granted(&organization) { "Granted" } else { "Free" }, status_word).to_owned(),
             banners,
             price: running.and_then(|subscription| self.price_line(subscription)),
-            may_change: running.is_some_and(may_change),
-            other_period: running.filter(|known| may_change(known)).and_then(|known| self.other_period(known)),
+            changing: running
+                .filter(|subscription| may_change(subscription))
+                .map(|subscription| Changing { other_period: self.other_period(subscription) }),
             seats: running
                 .and_then(|subscription| self.seated(subscription))
                 .map(|(plan, subscription)| Seated { quantity: subscription.quantity, plan: plan.id.to_string() }),
