@@ -65,7 +65,7 @@ pub enum Outcome {
 }
 
 /// The next invoice is not made yet: what is taken off or added is in it when it is.
-const BEFORE: &str = ", before tax, discounts and credit";
+const BEFORE: &str = "The next invoice is named before tax, discounts and credit.";
 
 /// What a change would do.
 #[server(prefix = "/pages", endpoint = "change")]
@@ -109,8 +109,9 @@ fn Change(change: ChangeView) -> impl IntoView {
                             {lines.into_iter().map(|(what, amount)| view! { <div><dt>{what}</dt><dd>{amount}</dd></div> }).collect_view()}
                             <div class="sums-total"><dt>"Due today"</dt><dd data-testid="due-today">{due}</dd></div>
                             {credit.map(|credit| view! { <div><dt>"Credited to your balance"</dt><dd>{credit}</dd></div> })}
-                            <div><dt>"Next invoice"</dt><dd class="long" data-testid="next-invoice">{next}{BEFORE}</dd></div>
+                            <div><dt>"Next invoice"</dt><dd class="long" data-testid="next-invoice">{next}</dd></div>
                         </dl>
+                        <p class="muted small">{BEFORE}</p>
                         <Confirm fields timing=Timing::Now moment=Some(at) words=if charged { "Confirm and pay" } else { "Confirm the change" } />
                     </section>
                 }
@@ -121,8 +122,9 @@ fn Change(change: ChangeView) -> impl IntoView {
                         <p>{format!("You keep {} until then. Nothing is charged today.", change.from)}</p>
                         <dl class="sums">
                             <div class="sums-total"><dt>"Due today"</dt><dd data-testid="due-today">"Nothing"</dd></div>
-                            <div><dt>"Next invoice"</dt><dd class="long" data-testid="next-invoice">{next}{BEFORE}</dd></div>
+                            <div><dt>"Next invoice"</dt><dd class="long" data-testid="next-invoice">{next}</dd></div>
                         </dl>
+                        <p class="muted small">{BEFORE}</p>
                         <Confirm fields timing=Timing::PeriodEnd moment=None words="Schedule the change" />
                     </section>
                 }

@@ -331,8 +331,15 @@ async fn lost_events_are_found_by_the_reconciliation() {
     assert_eq!(repair.drifts, repair.repaired, "{repair:?}");
     assert_eq!(tier(&browser).await, "pro");
     world.worked_off().await;
-    let events = i64::try_from(world.events().await.len()).unwrap();
-    assert_eq!(world.count("stripe_events").await, events, "the events were taken in too");
+    let mut taken_in = 0;
+    for event in world.events().await {
+        let stored = world.app.store.event(event["id"].as_str().unwrap()).await.unwrap().is_some();
+        let kind = event["type"].as_str().unwrap();
+        let about_us = ["customer.subscription.", "invoice.", "checkout."].iter().any(|about| kind.starts_with(about));
+        assert!(stored || !about_us, "{kind} was not taken in");
+        taken_in += i32::from(stored);
+    }
+    assert!(taken_in > 0, "the events were taken in too");
     let again = world.reconcile(false).await;
     assert_eq!(again.drifts, 0, "{again:?}");
 }
