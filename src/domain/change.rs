@@ -30,6 +30,16 @@ pub enum Timing {
     PeriodEnd,
 }
 
+impl Timing {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Now => "now",
+            Self::PeriodEnd => "period_end",
+        }
+    }
+}
+
 /// Why a change cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -78,23 +88,29 @@ pub enum Refused {
 }
 
 /// What is to be settled before a subscription can be changed at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Unsettled {
     /// A payment is open. Stripe would credit the rest of a period that nobody has paid for.
     #[error("The last payment is still open. Pay the invoice in the billing settings first, then change the plan.")]
     Owing,
+    /// Payments are given up.
+    #[error(
+        "Payments have failed and are not tried any more. In the billing settings, pay what is open, or end the subscription and choose a plan again."
+    )]
+    GivenUp,
     /// The first payment is not made.
     #[error("The first payment is not complete. Finish it in the billing settings first, then change the plan.")]
     Incomplete,
     /// The trial ended without anything to pay with.
-    #[error("The subscription is paused. Add a payment method in the billing settings first, then change the plan.")]
+    #[error("The subscription is paused. End it in the billing settings and choose a plan again.")]
     Paused,
 }
 
 /// What stands against any change of a subscription in this state.
 pub fn unsettled(status: Status) -> Option<Unsettled> {
     match status {
-        Status::PastDue | Status::Unpaid => Some(Unsettled::Owing),
+        Status::PastDue => Some(Unsettled::Owing),
+        Status::Unpaid => Some(Unsettled::GivenUp),
         Status::Incomplete | Status::IncompleteExpired => Some(Unsettled::Incomplete),
         Status::Paused => Some(Unsettled::Paused),
         Status::Trialing | Status::Active | Status::Canceled => None,

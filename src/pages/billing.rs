@@ -92,6 +92,8 @@ pub struct Banner {
 pub enum Remedy {
     /// Take a scheduled end back.
     Reactivate,
+    /// End at once what is locked anyway.
+    EndNow,
     /// Take a scheduled change back, to keep this plan.
     KeepPlan(String),
     /// Pay with something else.
@@ -180,6 +182,7 @@ fn remedy(remedy: Remedy) -> AnyView {
     };
     match remedy {
         Remedy::Reactivate => post("/api/subscription/reactivate", "Reactivate".to_owned()),
+        Remedy::EndNow => post("/api/subscription/downgrade-to-free", "End the subscription now".to_owned()),
         Remedy::KeepPlan(plan) => post("/api/subscription/keep", format!("Keep {plan}")),
         Remedy::PaymentMethod => view! { <PaymentMethodButton words="Update payment method" /> }.into_any(),
         Remedy::Seats(plan) => view! { <ChangeSeats plan /> }.into_any(),

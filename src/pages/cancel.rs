@@ -1,5 +1,6 @@
 //! Canceling: what stays, what is lost and when, and why somebody leaves.
 
+use domain::change::Unsettled;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -14,8 +15,8 @@ pub struct CancelView {
     pub plan: String,
     /// The last day, in words.
     pub until: String,
-    /// Whether a payment is open, so that nothing can be promised until then.
-    pub owing: bool,
+    /// What stands against promising the plan until then.
+    pub unsettled: Option<Unsettled>,
     /// The free plan's name.
     pub free: String,
     /// What is lost then.
@@ -58,11 +59,12 @@ pub fn CancelForm(
     let until = cancel.until.clone();
     view! {
         <form class="stack" method="post" action=at("/api/subscription/cancel")>
-            {if cancel.owing {
+            {if cancel.unsettled.is_some() {
                 view! {
                     <p>
                         <strong>{cancel.plan}</strong> " ends on " <strong>{until}</strong>
-                        {format!(" and does not renew; after that you are on {}. The invoice that is open stays open: until it is paid, the plan may be locked before.", cancel.free)}
+                        {format!(" and does not renew; after that you are on {}.", cancel.free)}
+                        {(cancel.unsettled == Some(Unsettled::Owing)).then_some(" The invoice that is open stays open: until it is paid, the plan may be locked before.")}
                     </p>
                 }
                 .into_any()

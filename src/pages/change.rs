@@ -167,16 +167,12 @@ fn Choices(change: ChangeView) -> impl IntoView {
 #[component]
 fn Confirm(fields: (String, Period, u32), timing: Timing, moment: Option<i64>, words: &'static str) -> impl IntoView {
     let (plan, period, quantity) = fields;
-    let takes_effect = match timing {
-        Timing::Now => "now",
-        Timing::PeriodEnd => "period_end",
-    };
     view! {
         <form method="post" action=at("/api/subscription/change")>
             <input type="hidden" name="plan" value=plan />
             <input type="hidden" name="period" value=period.as_str() />
             <input type="hidden" name="seats" value=quantity />
-            <input type="hidden" name="takes_effect" value=takes_effect />
+            <input type="hidden" name="takes_effect" value=timing.as_str() />
             {moment.map(|moment| view! { <input type="hidden" name="proration_date" value=moment /> })}
             <button class="button button-primary button-large button-wide" type="submit">{words}</button>
         </form>

@@ -73,7 +73,12 @@ impl App {
         let customer = self.customer(account).await?;
         for _ in 0..2 {
             let (checkout, replaced) = self.store.begin_checkout(terms.clone(), self.clock.now()).await?;
-            self.close_sessions(replaced).await;
+            for session in self.close_sessions(replaced).await {
+                if self.was_paid(account, &session).await? {
+                    let refused = "You have just paid in another window. Look at the plans again.";
+                    return Err(Error::refused(Code::Conflict, refused));
+                }
+            }
             if let Some(url) = checkout.url {
                 return Ok(url);
             }
@@ -87,7 +92,7 @@ impl App {
                 if self.store.checkout_opened(&checkout.id, &opened.id, opened.url.clone()).await? {
                     return Ok(opened.url);
                 }
-                self.close_sessions(vec![opened.id]).await;
+                drop(self.close_sessions(vec![opened.id]).await);
                 let refused = "This was overtaken by another checkout. Look at the plans again.";
                 return Err(Error::refused(Code::Conflict, refused));
             }
@@ -310,14 +315,25 @@ impl App {
         linked.ok_or_else(|| Error::Stripe(stripe::Error::Unknown("the new customer was deleted at once".to_owned())))
     }
 
-    /// Closes sessions on other terms, so that only the latest can be paid. One that was paid or has expired in the
-    /// meantime cannot be closed; its event tells.
-    pub(super) async fn close_sessions(&self, sessions: Vec<String>) {
+    /// Closes sessions that are not to be paid any more. Answers with those that Stripe did not close.
+    pub(super) async fn close_sessions(&self, sessions: Vec<String>) -> Vec<String> {
+        let mut left = Vec::new();
         for session in sessions {
             if let Err(error) = self.stripe.expire_checkout(&session).await {
                 tracing::warn!(%error, session, "an earlier checkout session could not be closed");
+                left.push(session);
             }
         }
+        left
+    }
+
+    /// Whether a session was paid of which nothing was heard yet. What it made is stored.
+    async fn was_paid(&self, account: &Account, session: &str) -> Result<bool, Error> {
+        let session = self.stripe.checkout(session).await?;
+        let Some(subscription) = session.subscription.filter(|_| session.complete) else { return Ok(false) };
+        self.store.checkout_ended(&session.id, "complete").await?;
+        self.sync_subscription(&subscription, Cause::actor(Actor::User(account.user.clone()))).await?;
+        Ok(true)
     }
 }
 

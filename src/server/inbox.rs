@@ -137,25 +137,21 @@ fn subscription_of(subject: &Subject) -> Option<&String> {
     }
 }
 
-/// One after the other. Once Stripe gives no answer the rest is put off without asking: each would wait as long again.
+/// One after the other. Those that need an answer do not all wait for a Stripe that gives none, and those that need none
+/// are not held up by it.
 async fn settle_all(app: &App, group: Vec<Read>) -> Result<(), Error> {
-    let mut silent = None;
-    for (stored, event) in group {
-        let outcome = match silent.take() {
-            Some(reason) => Err(Error::Stripe(stripe::Error::Unknown(reason))),
-            None => settle(app, &stored, event).await,
-        };
-        let Err(error) = outcome else { continue };
-        tracing::warn!(event = stored.id, attempts = stored.attempts, %error, "an event could not be applied");
-        let wait = backoff(stored.attempts);
-        if app.store.event_failed(&stored.id, error.to_string(), fault(&error), wait, Clock::wall()).await? {
-            tracing::error!(event = stored.id, %error, "an event was set aside; `billhook events` shows and replays it");
+    stripe::until_silent(async {
+        for (stored, event) in group {
+            let Err(error) = settle(app, &stored, event).await else { continue };
+            let (id, wait) = (stored.id.as_str(), backoff(stored.attempts));
+            tracing::warn!(event = id, attempts = stored.attempts, %error, "an event could not be applied");
+            if app.store.event_failed(id, error.to_string(), fault(&error), wait, Clock::wall()).await? {
+                tracing::error!(event = id, %error, "an event was set aside; `billhook events` shows and replays it");
+            }
         }
-        if let Error::Stripe(stripe::Error::Unknown(reason)) = error {
-            silent = Some(reason);
-        }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 /// A key that Stripe does not take (any more) is no event's fault either.

@@ -66,7 +66,7 @@ impl App {
             };
             Error::refused(Code::Conflict, words)
         });
-        self.close_sessions(left?).await;
+        drop(self.close_sessions(left?).await);
         Ok(())
     }
 }

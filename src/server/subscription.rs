@@ -122,7 +122,7 @@ impl App {
         match timing {
             Timing::Now => {
                 let at = self.amounts_hold(seen.at)?;
-                // One that leads nowhere: it was made and not finished.
+                // One that leads nowhere: it was not finished, or its last phase has begun.
                 self.release_schedule(&subscription).await?;
                 self.change_now(account, &subscription, &target, at).await?;
             }
@@ -190,6 +190,12 @@ impl App {
             let message = "Another change is scheduled. Take it back in the billing settings first, then change.";
             return Err(Error::refused(Code::Conflict, message));
         }
+        let method = self.store.payment_method(&account.organization).await?;
+        if timing == Timing::Now && method.is_some_and(|method| method.is_bank_debit()) {
+            let message = "This is charged at once, and a debit of your bank account takes days. Add a card in the \
+                           billing settings first, then change.";
+            return Err(Error::refused(Code::Conflict, message));
+        }
         Ok(timing)
     }
 
@@ -218,9 +224,7 @@ impl App {
             proration_at,
         };
         let key = self.store.begin_change(&account.organization, change, self.clock.now()).await?;
-        let method = self.store.payment_method(&account.organization).await?;
-        let takes_days = method.is_some_and(|method| method.is_bank_debit());
-        let done = self.stripe.change_now(subscription, target, proration_at, takes_days, &key).await;
+        let done = self.stripe.change_now(subscription, target, proration_at, &key).await;
         if let Err(stripe::Error::Unknown(reason)) = &done {
             // It may have happened: what Stripe says now is stored before anybody is told to try again.
             tracing::warn!(reason, "it is not known whether a change was made");

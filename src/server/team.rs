@@ -113,7 +113,8 @@ impl App {
         }
         let (now, wall) = (self.clock.now(), Clock::wall());
         let deleted = self.store.delete_organization(organization, &account.user, now, wall).await?;
-        self.close_sessions(refused(deleted)?).await;
+        // What was paid meanwhile is ended when it is heard of.
+        drop(self.close_sessions(refused(deleted)?).await);
         Ok(())
     }
 }

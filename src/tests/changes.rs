@@ -148,6 +148,59 @@ async fn of_trials_for_several_organizations_one_can_be_begun() {
 }
 
 #[tokio::test]
+async fn a_trial_that_nobody_has_heard_of_is_seen_before_another_is_begun() {
+    let world = World::with_catalog("protocol-guide").await;
+    let ada = world.signed_in("ada").await;
+    world.control("/sandbox/webhooks", json!({"mode": "drop"})).await;
+    let order = [("plan", "department-starter"), ("seats", "5")];
+    let first = ada.about(&team(&ada, "Station 1").await);
+    first.pay(&first.check_out(&order).await).await;
+    let second = ada.about(&team(&ada, "Station 2").await);
+    let refused = second.post_json("/api/checkout", &json!({"plan": "department-starter", "seats": 5})).await;
+    assert_eq!(refused.status(), StatusCode::CONFLICT, "{refused:?}");
+    assert_eq!(tier(&first).await, "department-starter");
+    second.check_out(&order).await;
+    let open = world.stripe("/v1/checkout/sessions?status=open").await["data"].clone();
+    assert!(open[0]["amount_total"].as_i64().unwrap() > 0, "{open}");
+}
+
+#[tokio::test]
+async fn a_bank_account_is_debited_for_nothing_that_is_had_at_once() {
+    let world = World::start().await;
+    let browser = world.subscriber("ada", &[("plan", "pro"), ("period", "monthly")]).await;
+    let account = json!({"kind": "sepa_debit", "brand": null, "last4": "3000", "expires": null});
+    sqlx::query("UPDATE organizations SET payment_method = $1")
+        .bind(account.to_string())
+        .execute(&world.database().await)
+        .await
+        .unwrap();
+    let refused = browser.post_json(CHANGE, &json!({"plan": "scale", "period": "monthly"})).await;
+    assert_eq!(refused.status(), StatusCode::CONFLICT);
+    assert!(refused.text().await.unwrap().contains("Add a card"));
+    let less = browser.post_json(CHANGE, &json!({"plan": "starter", "period": "monthly"})).await;
+    assert_eq!(less.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_is_given_up_can_be_ended_and_bought_again() {
+    let world = World::start().await;
+    world.control("/sandbox/settings", json!({"after_retries": "unpaid"})).await;
+    let browser = world.subscriber_with("ada", &[("plan", "pro"), ("period", "monthly")], FAILS_LATER).await;
+    world.pass(json!({"months": 1})).await;
+    world.pass(json!({"days": 40})).await;
+    assert_eq!(world.subscription().await["status"], "unpaid");
+    let page = settings(&browser).await;
+    assert!(page.contains("End the subscription now"), "{page}");
+    let (_, refused) = browser.read("/settings/billing/change/scale").await;
+    assert!(refused.contains("end the subscription"), "{refused}");
+    act(&browser, "downgrade-to-free").await;
+    assert_eq!(tier(&browser).await, "free");
+    let page = browser.check_out(&[("plan", "scale"), ("period", "monthly")]).await;
+    browser.get(&browser.pay(&page).await).await;
+    assert_eq!(tier(&browser).await, "scale");
+}
+
+#[tokio::test]
 async fn a_refusal_without_a_change_does_not_speak_of_one() {
     let world = World::start().await;
     let browser = world.subscriber("ada", &[("plan", "pro"), ("period", "monthly")]).await;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -68,6 +68,9 @@ pub(crate) async fn handle(State(stripe): State<Arc<Stripe>>, request: Request) 
         created: stripe.now(),
     });
     let fault = stripe.traffic.strike(&incoming.method, &incoming.path);
+    if let Some(status) = fault.as_ref().filter(|fault| fault.html).and_then(Fault::status) {
+        return (status, Html("<!DOCTYPE html><title>Bad gateway</title>")).into_response();
+    }
     let answer = stripe.answer(&incoming, fault.as_ref()).await;
     if fault.is_some_and(|fault| fault.drop_after_commit) {
         return cut();

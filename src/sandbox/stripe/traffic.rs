@@ -42,6 +42,9 @@ pub(crate) struct Fault {
     /// Answer with this status instead of executing.
     #[serde(default)]
     pub status: Option<u16>,
+    /// In HTML, as something that stands between and is itself in trouble.
+    #[serde(default)]
+    pub html: bool,
     /// Keep that answer under the idempotency key, as Stripe keeps its 500s.
     #[serde(default)]
     pub save: bool,

@@ -125,7 +125,7 @@ impl App {
         CancelView {
             plan: plan.map_or_else(|| "the subscription".to_owned(), |plan| plan.name.clone()),
             until: day(subscription.period_end),
-            owing: change::unsettled(subscription.status).is_some(),
+            unsettled: change::unsettled(subscription.status),
             free: tier_name(&self.catalog, &self.catalog.free_plan),
             lost: plan
                 .into_iter()
@@ -207,14 +207,22 @@ impl Standing<'_> {
                 format!("{amount} failed{when}. {access}{again}")
             }
             Status::Unpaid => {
-                format!("{amount} failed, and we have stopped trying. Pay the invoice to unlock the plan.")
+                let text = if self.owed.is_some() {
+                    format!(
+                        "{amount} failed, and we have stopped trying. Pay the invoice to unlock the plan, or end it."
+                    )
+                } else {
+                    "Payments have failed, and we have stopped trying. End the plan and choose one again.".to_owned()
+                };
+                let remedies = self.remedies().into_iter().chain([Remedy::EndNow]).collect();
+                return Some(Banner { tone: Tone::Warning, text, remedies });
             }
             Status::Incomplete => {
                 format!("{amount} is not complete. Finish it within 23 hours to unlock the plan.")
             }
             Status::Paused => {
-                let text = "The trial ended without a payment method. Add one to go on.".to_owned();
-                return Some(Banner { tone: Tone::Warning, text, remedies: vec![Remedy::PaymentMethod] });
+                let text = "The plan is paused and locked. Contact us, or end it and choose one again.".to_owned();
+                return Some(Banner { tone: Tone::Warning, text, remedies: vec![Remedy::EndNow] });
             }
             Status::Trialing | Status::Active | Status::Canceled | Status::IncompleteExpired => return None,
         };

@@ -50,8 +50,8 @@ impl App {
     ) -> Result<ChangeView, Error> {
         let missing = || Error::refused(Code::NotFound, "There is no such plan. The plans are on the pricing page.");
         let plan = PlanId::parse(plan).ok().and_then(|id| self.catalog.plan(&id)).ok_or_else(missing)?.clone();
-        let had =
-            self.running(&account.organization).await?.as_ref().and_then(|subscription| self.terms_of(subscription));
+        let running = self.running(&account.organization).await?;
+        let had = running.as_ref().and_then(|subscription| self.terms_of(subscription));
         let period = period.and_then(Period::parse).or(had.as_ref().map(|had| had.period)).unwrap_or_default();
         let period = if plan.price(period).is_some() { period } else { Period::default() };
         let seats = seats.and_then(|seats| seats.trim().parse().ok());
@@ -61,8 +61,8 @@ impl App {
             Err(Error::App(AppError { code: Code::Invalid | Code::PaymentRequired, message, .. })) => {
                 Outcome::Refused(message)
             }
-            // There is a subscription, and something stands against changing it.
-            Err(Error::App(AppError { code: Code::Conflict, message, .. })) if had.is_some() => {
+            // Something stands against changing it.
+            Err(Error::App(AppError { code: Code::Conflict, message, .. })) if running.is_some() => {
                 Outcome::Refused(message)
             }
             Err(error) => return Err(error),

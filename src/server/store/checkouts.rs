@@ -49,6 +49,9 @@ impl Store {
                     .bind(&terms.organization.0)
                     .execute(&mut *connection)
                     .await?;
+                if terms.trial_days > 0 {
+                    wait_for_person(connection, &terms.user).await?;
+                }
                 let checkout = match find_open(connection, &terms, now).await? {
                     Some(checkout) => checkout,
                     None => insert(connection, &terms, now).await?,
@@ -136,14 +139,19 @@ impl Store {
     }
 }
 
+/// Whoever opens another checkout with a trial at this moment waits here, and then sees this one. After the
+/// organization's row and before any checkout's: so nobody waits in a ring.
+async fn wait_for_person(connection: &mut AnyConnection, user: &UserId) -> Result<(), Error> {
+    sqlx::query("UPDATE users SET trial_used_at = trial_used_at WHERE id = $1")
+        .bind(&user.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// A person has one trial, and it is used when one of the checkouts with it is completed: only the latest is open.
 /// Answers with the sessions for other organizations.
 async fn replace_trials_elsewhere(connection: &mut AnyConnection, terms: &CheckoutTerms) -> Result<Vec<String>, Error> {
-    // Whoever opens another at this moment waits here, and then sees this one.
-    sqlx::query("UPDATE users SET trial_used_at = trial_used_at WHERE id = $1")
-        .bind(&terms.user.0)
-        .execute(&mut *connection)
-        .await?;
     Ok(sqlx::query_scalar(
         "UPDATE checkouts SET status = 'replaced'
          WHERE user_id = $1 AND organization_id <> $2 AND trial_days > 0 AND status = 'open'

@@ -168,21 +168,14 @@ impl Gateway {
     }
 
     /// Changes a subscription at once and charges the difference as of `at`. Where the payment stays open, the change
-    /// waits for it: nobody gets what was not paid. Where every payment `takes_days`, as bank debits do, Stripe lets no
-    /// change wait, and counts a payment under way as made.
+    /// waits for it: nobody gets what was not paid. Stripe refuses that for bank debits.
     pub async fn change_now(
         &self,
         subscription: &Subscription,
         target: &Target<'_>,
         at: Timestamp,
-        takes_days: bool,
         key: &str,
     ) -> Result<(), Error> {
-        let behavior = if takes_days {
-            UpdateSubscriptionPaymentBehavior::AllowIncomplete
-        } else {
-            UpdateSubscriptionPaymentBehavior::PendingIfIncomplete
-        };
         let mut item = UpdateSubscriptionItems::new();
         item.id = Some(subscription.item.clone());
         item.price = Some(target.price.to_owned());
@@ -191,7 +184,7 @@ impl Gateway {
             .items(vec![item])
             .proration_behavior(UpdateSubscriptionProrationBehavior::AlwaysInvoice)
             .proration_date(at.0)
-            .payment_behavior(behavior);
+            .payment_behavior(UpdateSubscriptionPaymentBehavior::PendingIfIncomplete);
         let _: WithId = self.create(request, key).await?;
         Ok(())
     }

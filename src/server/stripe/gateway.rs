@@ -3,6 +3,7 @@
 //! Answers are read by [`super::objects`], the same way as events. Everything that creates something takes the
 //! idempotency key of an intent that is already stored, so a call whose outcome is unknown can be made again.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -81,7 +82,8 @@ impl From<StripeError> for Error {
             StripeError::Stripe(error, status) => {
                 Self::Unknown(format!("{status}: {}", error.message.clone().unwrap_or_default()))
             }
-            StripeError::JSONDeserialize(error) => Self::Unreadable(error),
+            // No answer of Stripe's own: something between says that it is away, in its own words.
+            StripeError::JSONDeserialize(error) => Self::Unknown(format!("the answer is not Stripe's: {error}")),
             StripeError::ClientError(error) | StripeError::ConfigError(error) => Self::Unknown(error),
             StripeError::Timeout => Self::Unknown("no answer in time".to_owned()),
         }
@@ -271,18 +273,15 @@ impl Gateway {
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, request: impl StripeRequest) -> Result<T, Error> {
+        silence()?;
         let request = AsJson(request);
-        read(
-            request
-                .customize()
-                .request_strategy(RequestStrategy::ExponentialBackoff(ATTEMPTS))
-                .send(&self.client)
-                .await?,
-        )
+        let asked = request.customize().request_strategy(RequestStrategy::ExponentialBackoff(ATTEMPTS));
+        read(heard(asked.send(&self.client).await.map_err(Error::from))?)
     }
 
     /// Sends with a fixed key, again after an unknown outcome: with the same key Stripe does it once.
     pub(super) async fn create<T: DeserializeOwned>(&self, request: impl StripeRequest, key: &str) -> Result<T, Error> {
+        silence()?;
         let key = IdempotencyKey::new(key).map_err(|error| Error::Unreadable(error.to_string()))?;
         let request = AsJson(request);
         let mut attempt = 1;
@@ -294,10 +293,36 @@ impl Gateway {
                     tokio::time::sleep(backoff(attempt)).await;
                     attempt += 1;
                 }
-                outcome => return read(outcome?),
+                outcome => return read(heard(outcome)?),
             }
         }
     }
+}
+
+tokio::task_local! {
+    /// Why Stripe is not asked any more, where that counts.
+    static SILENCE: RefCell<Option<String>>;
+}
+
+/// Runs work in which Stripe is asked until it gives no answer, and then no more: each call would wait as long again.
+pub async fn until_silent<T>(work: impl Future<Output = T>) -> T {
+    SILENCE.scope(RefCell::default(), work).await
+}
+
+fn silence() -> Result<(), Error> {
+    match SILENCE.try_with(|silence| silence.borrow().clone()) {
+        Ok(Some(reason)) => Err(Error::Unknown(reason)),
+        // Or it does not count here.
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
+fn heard<T>(answer: Result<T, Error>) -> Result<T, Error> {
+    if let Err(Error::Unknown(reason)) = &answer {
+        // Where it does not count, nobody keeps it.
+        drop(SILENCE.try_with(|silence| silence.replace(Some(reason.clone()))));
+    }
+    answer
 }
 
 /// A quarter second, then twice that, with jitter so that many callers do not return together.

@@ -15,7 +15,7 @@ mod top_up;
 pub use changes::{FEEDBACK, Leaving, Target};
 pub use charge::{Charge, LOST};
 pub use event::{DisputeNews, Event, Head, Implies, InvoiceNews, Subject};
-pub use gateway::{Error, Gateway, OpenedSession, PortalFlow};
+pub use gateway::{Error, Gateway, OpenedSession, PortalFlow, until_silent};
 pub use invoice::Preview;
 pub use lists::ListedEvent;
 pub use objects::FinishedSession;
